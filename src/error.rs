@@ -1,0 +1,124 @@
+//! How errors look: what is wrong, where, and a hint that one can act on.
+
+use std::fmt;
+
+/// An error that may know a way out.
+pub trait Hint {
+    /// Returns what the person can do about it, as one imperative line, or nothing.
+    fn hint(&self) -> Option<String>;
+}
+
+/// Something wrong in a file that a person wrote.
+///
+/// Displayed as `path:line: what is wrong`, so that editors can jump there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileError {
+    /// The file, as the person would name it.
+    pub path: String,
+    /// The line, counted from 1, where there is one to name.
+    pub line: Option<usize>,
+    /// What is wrong, without a full stop.
+    pub what: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl FileError {
+    /// Makes an error about a whole file.
+    pub fn new(path: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { path: path.into(), line: None, what: what.into(), hint: None }
+    }
+
+    /// Names the line, counted from 1.
+    pub fn at(mut self, line: usize) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// Adds the way out.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Makes an error of what the TOML reader said about `text`, whose first line is line
+    /// `first_line` of the file.
+    pub fn from_toml(path: &str, text: &str, first_line: usize, error: &toml::de::Error) -> Self {
+        let message = error.message().trim_end_matches('\n').lines().collect::<Vec<_>>().join(" ");
+        let mut wrong = Self::new(path, message.clone());
+        if let Some(span) = error.span() {
+            let before = text.get(..span.start.min(text.len())).unwrap_or_default();
+            wrong.line = Some(first_line + before.matches('\n').count());
+        }
+        wrong.hint = nearest_key_hint(&message);
+        wrong
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.path, self.what),
+            None => write!(f, "{}: {}", self.path, self.what),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+impl Hint for FileError {
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+/// Reads "unknown field `sujbect`, expected one of `subject`, `to`" and says which was meant.
+fn nearest_key_hint(message: &str) -> Option<String> {
+    let rest =
+        message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
+    let (wrong, rest) = rest.split_once('`')?;
+    let (nearest, distance) = rest
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(|known| (known, edits(wrong, known)))
+        .min_by_key(|(_, distance)| *distance)?;
+    (distance <= 1 + wrong.len() / 3).then(|| format!("did you mean `{nearest}`?"))
+}
+
+/// Counts the single-letter edits between two words (Levenshtein; a swap counts as two).
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_key_is_shown_with_its_line_and_the_right_one() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code)]
+        struct Keys {
+            to: String,
+            subject: String,
+        }
+        let text = "to = \"a\"\nsujbect = \"b\"\n";
+        let error = toml::from_str::<Keys>(text).unwrap_err();
+        let error = FileError::from_toml("drafts/k.md", text, 2, &error);
+        assert_eq!(error.to_string(), "drafts/k.md:3: unknown field `sujbect`, expected `to` or `subject`");
+        assert_eq!(Hint::hint(&error).as_deref(), Some("did you mean `subject`?"));
+    }
+}

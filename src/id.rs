@@ -1,0 +1,125 @@
+//! Names a draft: eight letters that are never a word and never a commit id.
+//!
+//! An id is a function of the message it answers, so that the same message always gives the same
+//! draft. It must never depend on a source's name, which a person may change.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+/// The sixteen letters of an id: no vowel (never a word), no hex letter (never a commit id).
+pub const ALPHABET: &[u8; 16] = b"ghjklmnpqrstvwxz";
+
+/// Letters of an id that clashes with nothing.
+pub const LENGTH: usize = 8;
+
+/// Letters of the longest id: a clash adds two letters.
+pub const LENGTH_MAX: usize = 16;
+
+/// The id of a draft, for example `kqzmwvst`.
+///
+/// Eight to sixteen letters of [`ALPHABET`], an even number of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DraftId(String);
+
+impl DraftId {
+    /// Derives the id of the draft that answers the message with this Message-ID or native id.
+    ///
+    /// `length` is [`LENGTH`], or more where that id is taken by another message.
+    pub fn derive(message_id: &str, length: usize) -> Self {
+        let length = length.clamp(LENGTH, LENGTH_MAX);
+        let digest = Sha256::digest(message_id.as_bytes());
+        let letters = digest
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .map(|nibble| char::from(ALPHABET[usize::from(nibble)]))
+            .take(length)
+            .collect();
+        Self(letters)
+    }
+
+    /// Returns the whole id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the two letters that name the id's folder in the ledger.
+    pub fn shard(&self) -> &str {
+        &self.0[..2]
+    }
+}
+
+impl fmt::Display for DraftId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is not a draft id.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a draft id: eight or more letters of `ghjklmnpqrstvwxz` are")]
+pub struct NotAnId(String);
+
+impl FromStr for DraftId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let fits = (LENGTH..=LENGTH_MAX).contains(&text.len()) && text.len().is_multiple_of(2);
+        if fits && is_prefix(text) { Ok(Self(text.to_owned())) } else { Err(NotAnId(text.to_owned())) }
+    }
+}
+
+/// Tells whether `text` may begin an id: only letters of [`ALPHABET`], at least one.
+pub fn is_prefix(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| ALPHABET.contains(&byte))
+}
+
+/// Returns how many letters of each id people need to see so that all of `ids` differ; at least 4.
+pub fn shown_length<'a>(ids: impl IntoIterator<Item = &'a DraftId>) -> usize {
+    let mut sorted: Vec<&str> = ids.into_iter().map(DraftId::as_str).collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted
+        .windows(2)
+        .map(|pair| 1 + pair[0].bytes().zip(pair[1].bytes()).take_while(|(a, b)| a == b).count())
+        .max()
+        .unwrap_or(0)
+        .max(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_message_gives_the_same_id() {
+        let id = DraftId::derive("<20261120113004.7c2f@example.org>", LENGTH);
+        assert_eq!(id, DraftId::derive("<20261120113004.7c2f@example.org>", LENGTH));
+        assert_eq!(id.as_str().len(), 8);
+        assert!(id.as_str().bytes().all(|b| ALPHABET.contains(&b)));
+    }
+
+    #[test]
+    fn a_clash_adds_letters_and_keeps_the_beginning() {
+        let short = DraftId::derive("a", LENGTH);
+        let long = DraftId::derive("a", LENGTH + 2);
+        assert!(long.as_str().starts_with(short.as_str()));
+        assert_eq!(long.as_str().len(), 10);
+    }
+
+    #[test]
+    fn words_hashes_and_paths_are_not_ids() {
+        for text in ["", "kqzm", "deadbeef", "KQZMWVST", "kqzmwvs", "../kqzmw", "kqzmwvst\n"] {
+            assert!(text.parse::<DraftId>().is_err(), "{text:?}");
+        }
+        assert!("kqzmwvst".parse::<DraftId>().is_ok());
+    }
+
+    #[test]
+    fn shown_ids_are_as_short_as_they_can_be() {
+        let ids: Vec<DraftId> = ["kqzmwvst", "kqzmwhhh", "ghjklmnp"].map(|t| t.parse().unwrap()).into();
+        assert_eq!(shown_length(&ids), 6);
+        assert_eq!(shown_length(&ids[2..]), 4);
+    }
+}

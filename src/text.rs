@@ -1,0 +1,194 @@
+//! Makes text from outside safe to show, to store and to compare.
+//!
+//! Whatever a person cannot see must not reach a draft, a terminal or a brain unseen: control,
+//! bidirectional and invisible characters become visible marks. Nothing here ever drops text.
+
+use unicode_width::UnicodeWidthStr;
+
+/// Returns `text` with every invisible or terminal-controlling character shown as a mark.
+///
+/// Lines end in `\n`; tabs stay. A run of hidden characters becomes one mark, such as
+/// `[hidden: U+200B x14]`. Applying it twice changes nothing more.
+pub fn visible(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut shown = String::with_capacity(text.len());
+    let mut run: Vec<char> = Vec::new();
+    let mut before = '\n';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let joins_emoji =
+            c == '\u{200d}' && is_pictograph(before) && chars.peek().copied().is_some_and(is_pictograph);
+        if is_hidden(c) && !joins_emoji {
+            run.push(c);
+        } else {
+            push_mark(&mut shown, &mut run);
+            shown.push(c);
+        }
+        before = c;
+    }
+    push_mark(&mut shown, &mut run);
+    shown
+}
+
+/// Tells whether `text` shows all there is in it: [`visible`] would change nothing.
+pub fn is_visible(text: &str) -> bool {
+    visible(text) == text
+}
+
+/// Returns `text` as one visible line of at most `chars_max` characters.
+///
+/// White space of any kind becomes single spaces; a cut is shown as `…`.
+pub fn one_line(text: &str, chars_max: usize) -> String {
+    let spaced: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    let words: Vec<&str> = spaced.split(' ').filter(|word| !word.is_empty()).collect();
+    let line = visible(&words.join(" "));
+    if line.chars().count() <= chars_max {
+        return line;
+    }
+    let mut cut: String = line.chars().take(chars_max.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// Returns the columns that `text` takes on a terminal.
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// Returns `text` cut or padded with spaces to exactly `width` columns.
+pub fn fit(text: &str, width: usize) -> String {
+    let mut fitted = String::new();
+    let mut used = 0;
+    let whole = columns(text);
+    for c in text.chars() {
+        let wide = c.to_string().width();
+        let room = if whole > width { width.saturating_sub(1) } else { width };
+        if used + wide > room {
+            break;
+        }
+        fitted.push(c);
+        used += wide;
+    }
+    if whole > width && width > 0 {
+        fitted.push('…');
+        used += 1;
+    }
+    fitted.extend(std::iter::repeat_n(' ', width.saturating_sub(used)));
+    fitted
+}
+
+/// Cuts `text` after at most `bytes_max` bytes, at a character's end; tells whether it cut.
+pub fn bounded(text: &str, bytes_max: usize) -> (&str, bool) {
+    if text.len() <= bytes_max {
+        return (text, false);
+    }
+    let mut end = bytes_max;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    (&text[..end], true)
+}
+
+/// Returns lower-case ASCII letters and digits of `text`, words joined by `-`, for file names.
+pub fn slug(text: &str, length_max: usize) -> String {
+    let mut slug = String::new();
+    for c in text.chars() {
+        if slug.len() >= length_max {
+            break;
+        }
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}
+
+/// Tells whether a person looking at a screen would miss `c`, or a terminal would obey it.
+///
+/// C0, DEL and C1 controls; format characters (Unicode category Cf) that hide, reorder or tag;
+/// line and paragraph separators; fillers that look like nothing.
+pub fn is_hidden(c: char) -> bool {
+    match c {
+        '\n' | '\t' => false,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' => true,
+        '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => true,
+        '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' => true,
+        '\u{fe00}'..='\u{fe0e}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' => true,
+        '\u{e0000}'..='\u{e0fff}' => true,
+        _ => false,
+    }
+}
+
+fn is_pictograph(c: char) -> bool {
+    matches!(c, '\u{2190}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
+}
+
+fn push_mark(shown: &mut String, run: &mut Vec<char>) {
+    let Some(&first) = run.first() else { return };
+    let code = u32::from(first);
+    let mark = if run.len() == 1 {
+        format!("[hidden: U+{code:04X}]")
+    } else if run.iter().all(|&c| c == first) {
+        format!("[hidden: U+{code:04X} x{}]", run.len())
+    } else {
+        format!("[hidden: U+{code:04X} and {} more]", run.len() - 1)
+    };
+    shown.push_str(&mark);
+    run.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn hidden_characters_become_marks() {
+        assert_eq!(visible("a\u{200b}\u{200b}b"), "a[hidden: U+200B x2]b");
+        assert_eq!(visible("x\u{1b}[2Jy"), "x[hidden: U+001B][2Jy");
+        assert_eq!(visible("\u{202e}\u{2066}txt"), "[hidden: U+202E and 1 more]txt");
+        assert_eq!(visible("a\r\nb\rc"), "a\nb\nc");
+    }
+
+    #[test]
+    fn emoji_and_foreign_scripts_stay() {
+        for text in ["👩\u{200d}💻 ok", "❤\u{fe0f}", "Grüße, 世界, שלום, مرحبا"] {
+            assert_eq!(visible(text), text);
+        }
+    }
+
+    #[test]
+    fn one_line_has_one_line_and_a_limit() {
+        assert_eq!(one_line("  hi\r\nBcc:\tevil ", 40), "hi Bcc: evil");
+        assert_eq!(one_line("abcdefgh", 4), "abc…");
+    }
+
+    #[test]
+    fn slugs_are_plain() {
+        assert_eq!(slug("Re: Invoice for October!", 40), "re-invoice-for-october");
+        assert_eq!(slug("../../etc/passwd", 40), "etc-passwd");
+        assert_eq!(slug("世界", 40), "");
+        assert_eq!(slug("a-b-c-d", 4), "a-b");
+    }
+
+    #[test]
+    fn fit_counts_columns_not_characters() {
+        assert_eq!(fit("世界", 6), "世界  ");
+        assert_eq!(fit("世界世界", 5), "世界…");
+        assert_eq!(columns(&fit("世界世界", 4)), 4);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_visible_stays_as_it_is(text in ".*") {
+            let once = visible(&text);
+            let hides = once.chars().any(|c| is_hidden(c) && c != '\u{200d}');
+            prop_assert!(!hides);
+            prop_assert_eq!(visible(&once), once);
+        }
+    }
+}
