@@ -1,7 +1,7 @@
-//! Names a draft: eight letters that are never a word and never a commit id.
+//! Names a draft: eight letters that are never a word and never a commit id; and names git objects.
 //!
-//! An id is a function of the message it answers, so that the same message always gives the same
-//! draft. It must never depend on a source's name, which a person may change.
+//! A draft's id is a function of the message it answers, so that the same message always gives the
+//! same draft. It must never depend on a source's name, which a person may change.
 
 use std::fmt;
 use std::str::FromStr;
@@ -67,6 +67,60 @@ impl FromStr for DraftId {
     fn from_str(text: &str) -> Result<Self, NotAnId> {
         let fits = (LENGTH..=LENGTH_MAX).contains(&text.len()) && text.len().is_multiple_of(2);
         if fits && is_prefix(text) { Ok(Self(text.to_owned())) } else { Err(NotAnId(text.to_owned())) }
+    }
+}
+
+/// The name of a git object: the twenty bytes of its SHA-1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId([u8; 20]);
+
+impl ObjectId {
+    /// Makes the name of its twenty bytes.
+    pub fn new(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the twenty bytes.
+    pub fn as_bytes(&self) -> &[u8; 20] {
+        &self.0
+    }
+
+    /// Returns the first seven hex digits, for people.
+    pub fn short(&self) -> String {
+        self.to_string()[..7].to_owned()
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text is not the name of a git object.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an object id: forty hex digits are")]
+pub struct NotAnObjectId(String);
+
+impl FromStr for ObjectId {
+    type Err = NotAnObjectId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnObjectId> {
+        let wrong = || NotAnObjectId(text.to_owned());
+        if text.len() != 40 || !text.is_ascii() {
+            return Err(wrong());
+        }
+        let mut bytes = [0; 20];
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| wrong())?;
+        }
+        Ok(Self(bytes))
     }
 }
 

@@ -13,6 +13,7 @@
 
 pub mod connector;
 pub mod error;
+pub mod git;
 pub mod id;
 pub mod message;
 pub mod outgoing;

@@ -1,0 +1,718 @@
+//! Changes the checked-out desk beside a working operator.
+//!
+//! The naive way (move the branch, then check out) turns drafts into staged deletions when the
+//! operator works at the same moment. The order here was tested against that: files first, then the
+//! index's lock taken *with its new content*, then the branch, then the index. Every step can be the
+//! last one before a crash; [`heal`] puts right what is left, by state and not by memory.
+//!
+//! It must never touch a path that the operator has changed, nor hold git's locks for longer than
+//! the branch needs to move.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+use super::objects::{Batch, Changes};
+use super::{
+    DRAFTS, GitError, Head, MAIN, Repository, Result, Swap, from_oid, to_oid, unreadable, unwritable,
+    unwritable_io,
+};
+use crate::id::ObjectId;
+
+/// A reference lock that is empty and older than this was left by a process that died.
+const STALE_LOCK: Duration = Duration::from_millis(300);
+
+/// One path that shall change, and the blob that it is all about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The path in the repository, with `/`.
+    pub path: String,
+    /// The blob that shall stand there, or that stands there and shall go.
+    pub blob: ObjectId,
+    /// The bytes to put there; none takes the file away.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// Why the desk cannot be changed just now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Busy {
+    /// git is in the middle of something.
+    Operation(&'static str),
+    /// A commit is being written in an editor.
+    Committing,
+    /// Another process holds the index.
+    IndexLocked,
+    /// Another worktree has the branch checked out.
+    CheckedOutElsewhere(PathBuf),
+    /// libgit2 cannot read this index.
+    Index(String),
+    /// The operator, or another process, was faster, several times.
+    Moving,
+    /// The drafts folder is a symbolic link, or no folder.
+    NoFolder,
+}
+
+impl std::fmt::Display for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Busy::Operation(what) => write!(f, "{what} is under way"),
+            Busy::Committing => f.write_str("a commit is being written"),
+            Busy::IndexLocked => f.write_str("another git process holds the index"),
+            Busy::CheckedOutElsewhere(path) => {
+                write!(f, "`main` is checked out in the linked worktree {}", path.display())
+            }
+            Busy::Index(why) => write!(f, "the index cannot be read: {why}"),
+            Busy::Moving => f.write_str("the desk keeps moving"),
+            Busy::NoFolder => f.write_str("`drafts` is not a plain folder"),
+        }
+    }
+}
+
+/// A change that was left out, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The path.
+    pub path: String,
+    /// What about it, a short phrase.
+    pub why: &'static str,
+}
+
+/// What came of preparing.
+pub enum Prepared<'r> {
+    /// It can be carried out once the batch is written.
+    Ready(Landing<'r>),
+    /// There is nothing to change (any more).
+    Nothing {
+        /// What was left out.
+        kept: Vec<Kept>,
+    },
+    /// Not now.
+    Busy(Busy),
+}
+
+/// How carrying out ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Landed {
+    /// The branch has the commit, and the worktree and the index agree with it.
+    Done {
+        /// The commit.
+        commit: ObjectId,
+        /// What was left out.
+        kept: Vec<Kept>,
+    },
+    /// Not now; the desk is as it was.
+    Busy(Busy),
+}
+
+/// A prepared change of the desk.
+pub struct Landing<'r> {
+    repository: &'r Repository,
+    tip: Option<ObjectId>,
+    commit: ObjectId,
+    changes: Vec<Change>,
+    kept: Vec<Kept>,
+    worktree: Option<(PathBuf, Option<Fingerprint>)>,
+}
+
+/// Changes the desk by one commit, in as many attempts as a busy desk may need.
+///
+/// Writes and flushes the objects itself; for a landing that shares its flush with the ledger use
+/// [`prepare`], [`Landing::place`] and [`Landing::finish`].
+pub fn land(repository: &Repository, changes: &[Change], message: &str, now: Timestamp) -> Result<Landed> {
+    for _ in 0..ATTEMPTS {
+        let mut batch = Batch::new(repository);
+        match prepare(repository, &mut batch, changes, message, now)? {
+            Prepared::Busy(busy) => return Ok(Landed::Busy(busy)),
+            Prepared::Nothing { kept } => {
+                let commit = repository.tip(MAIN)?.ok_or_else(no_main)?;
+                return Ok(Landed::Done { commit, kept });
+            }
+            Prepared::Ready(landing) => {
+                batch.write()?;
+                landing.place()?;
+                repository.flush()?;
+                match landing.finish(message)? {
+                    Landed::Busy(Busy::Moving) => {}
+                    landed => return Ok(landed),
+                }
+            }
+        }
+    }
+    Ok(Landed::Busy(Busy::Moving))
+}
+
+/// How often [`land`] starts anew when the desk moves under it.
+const ATTEMPTS: usize = 3;
+
+/// Looks whether and how `changes` can be made, and adds the tree and the commit to the batch.
+pub fn prepare<'r>(
+    repository: &'r Repository,
+    batch: &mut Batch<'_>,
+    changes: &[Change],
+    message: &str,
+    now: Timestamp,
+) -> Result<Prepared<'r>> {
+    let on_main = repository.worktree().is_some() && repository.head()? == Head::Branch(MAIN.to_owned());
+    if let Some(path) = repository.linked_worktrees_on(MAIN)?.into_iter().next() {
+        return Ok(Prepared::Busy(Busy::CheckedOutElsewhere(path)));
+    }
+    if on_main && let Some(busy) = busy(repository)? {
+        return Ok(Prepared::Busy(busy));
+    }
+    let worktree = match repository.worktree() {
+        Some(top) if on_main => Some((top.to_path_buf(), Fingerprint::of(&index_path(repository))?)),
+        _ => None,
+    };
+    let index = match &worktree {
+        Some(_) => match git2::Index::open(&index_path(repository)) {
+            Ok(index) => Some(index),
+            Err(error) => return Ok(Prepared::Busy(Busy::Index(error.message().to_owned()))),
+        },
+        None => None,
+    };
+
+    let tip = repository.tip(MAIN)?;
+    let tree = match tip {
+        Some(tip) => Some(repository.commit(tip)?.tree),
+        None => None,
+    };
+    let mut wanted = Vec::new();
+    let mut kept = Vec::new();
+    for change in changes {
+        let committed = match tree {
+            Some(tree) => repository.entry(tree, &change.path)?.map(|entry| entry.id),
+            None => None,
+        };
+        let after = change.bytes.as_ref().map(|_| change.blob);
+        if committed == after {
+            continue;
+        }
+        match obstacle(change, committed, index.as_ref(), worktree.as_ref().map(|(top, _)| top.as_path())) {
+            Some(why) => kept.push(Kept { path: change.path.clone(), why }),
+            None => wanted.push(change.clone()),
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(Prepared::Nothing { kept });
+    }
+    let edits: Changes = wanted
+        .iter()
+        .map(|change| (change.path.clone(), change.bytes.as_ref().map(|_| change.blob)))
+        .collect();
+    for change in &wanted {
+        if let Some(bytes) = &change.bytes {
+            batch.blob(bytes);
+        }
+    }
+    let tree = batch.tree(tree, &edits)?;
+    let commit = batch.commit(tree, tip.as_slice(), message, now);
+    Ok(Prepared::Ready(Landing { repository, tip, commit, changes: wanted, kept, worktree }))
+}
+
+impl Landing<'_> {
+    /// Puts the files into the worktree and prepares the new index; nothing in git changes yet.
+    ///
+    /// Goes before the flush, so that one flush makes all of it durable.
+    pub fn place(&self) -> Result<()> {
+        let Some((top, _)) = &self.worktree else { return Ok(()) };
+        let own = self.repository.own_dir();
+        fs::create_dir_all(&own).map_err(|error| unwritable_io(&own, &error))?;
+        write_intent(&own, self.commit, &self.changes)?;
+        for (number, change) in self.changes.iter().enumerate() {
+            if let Some(bytes) = &change.bytes {
+                let aside = own.join(format!("aside-{number}"));
+                let path = top.join(&change.path);
+                place_file(&aside, &path, bytes).map_err(|error| unwritable_io(&path, &error))?;
+            }
+        }
+        self.write_index(&own, top).map_err(|error| unwritable("the index", &error))
+    }
+
+    /// Moves the branch, with the index's lock held over it.
+    pub fn finish(self, why: &str) -> Result<Landed> {
+        let subject = why.lines().next().unwrap_or_default();
+        let Some((top, before)) = &self.worktree else {
+            return match self.repository.swap(MAIN, self.tip, self.commit, subject)? {
+                Swap::Done => Ok(Landed::Done { commit: self.commit, kept: self.kept }),
+                Swap::Lost => Ok(Landed::Busy(Busy::Moving)),
+            };
+        };
+        let own = self.repository.own_dir();
+        let index = index_path(self.repository);
+        let lock = lock_of(&index);
+        match fs::hard_link(own.join(INDEX_ASIDE), &lock) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.retreat(top)?;
+                return Ok(Landed::Busy(Busy::IndexLocked));
+            }
+            Err(error) => return Err(unwritable_io(&lock, &error)),
+        }
+        let still = Fingerprint::of(&index)? == *before
+            && self.repository.head()? == Head::Branch(MAIN.to_owned())
+            && self.repository.operation_under_way().is_none()
+            && lease_holder(self.repository).is_none();
+        if !still || self.repository.swap(MAIN, self.tip, self.commit, subject)? == Swap::Lost {
+            remove(&lock)?;
+            self.retreat(top)?;
+            return Ok(Landed::Busy(Busy::Moving));
+        }
+        fs::rename(&lock, &index).map_err(|error| unwritable_io(&index, &error))?;
+        remove(&own.join(INDEX_ASIDE))?;
+        for change in self.changes.iter().filter(|change| change.bytes.is_none()) {
+            take_away(&own, &top.join(&change.path), change.blob)?;
+        }
+        remove(&own.join(INTENT))?;
+        Ok(Landed::Done { commit: self.commit, kept: self.kept })
+    }
+
+    /// Takes the placed files back; whoever reads the worktree meanwhile sees only drafts.
+    fn retreat(&self, top: &Path) -> Result<()> {
+        let own = self.repository.own_dir();
+        let index = git2::Index::open(&index_path(self.repository)).ok();
+        for change in self.changes.iter().filter(|change| change.bytes.is_some()) {
+            // A file that the operator has just staged is the operator's.
+            let staged =
+                index.as_ref().is_none_or(|index| index.get_path(Path::new(&change.path), 0).is_some());
+            if !staged {
+                take_away(&own, &top.join(&change.path), change.blob)?;
+            }
+        }
+        remove(&own.join(INDEX_ASIDE))?;
+        remove(&own.join(INTENT))
+    }
+
+    fn write_index(&self, own: &Path, top: &Path) -> std::result::Result<(), git2::Error> {
+        write_index_aside(self.repository, own, |index| {
+            for change in &self.changes {
+                match change.bytes {
+                    Some(_) => index.add(&index_entry(top, &change.path, change.blob)?)?,
+                    None => index.remove_path(Path::new(&change.path))?,
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Puts right what a crash in the middle of a landing left behind, and returns what that was.
+///
+/// Runs under the desk's lock, before anything else touches the desk. Decides by state: what the
+/// branch, the index and the worktree say, with the intent only as a list of places to look.
+pub fn heal(repository: &Repository) -> Result<Vec<String>> {
+    let own = repository.own_dir();
+    let intent = read_intent(&own)?;
+    let aside = own.join(INDEX_ASIDE);
+    let index = index_path(repository);
+    let lock = lock_of(&index);
+    let mut healed = Vec::new();
+
+    let tip = repository.tip(MAIN)?;
+    let landed = match (&intent, tip) {
+        (Some((commit, _)), Some(tip)) => repository.descends(tip, *commit)?,
+        _ => false,
+    };
+    if same_file(&aside, &lock) {
+        if landed {
+            fs::rename(&lock, &index).map_err(|error| unwritable_io(&index, &error))?;
+        } else {
+            remove(&lock)?;
+        }
+        healed.push("removed the index lock of a landing that was cut off".to_owned());
+    }
+    remove(&aside)?;
+    let Some((commit, changes)) = intent else { return Ok(healed) };
+    if remove_stale_ref_lock(repository, MAIN, Some(commit))? {
+        healed.push("removed the lock of `main` of a landing that was cut off".to_owned());
+    }
+    let on_main = repository.head()? == Head::Branch(MAIN.to_owned());
+    if let (Some(top), true) = (repository.worktree(), on_main) {
+        healed.extend(heal_worktree(repository, &own, top, landed, tip, &changes)?);
+    }
+    remove(&own.join(INTENT))?;
+    Ok(healed)
+}
+
+/// Removes the lock file of a branch that a process of ours died with.
+///
+/// A lock that is empty and old, or that holds `ours`, is nobody's who still works.
+pub fn remove_stale_ref_lock(repository: &Repository, branch: &str, ours: Option<ObjectId>) -> Result<bool> {
+    let lock = lock_of(&repository.git_dir().join(branch));
+    let (Ok(content), Ok(metadata)) = (fs::read_to_string(&lock), fs::metadata(&lock)) else {
+        return Ok(false);
+    };
+    let age = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+    let ours = ours.is_some_and(|id| content.trim_end() == id.to_string());
+    let abandoned = content.is_empty() && age.is_some_and(|age| age > STALE_LOCK);
+    if ours || abandoned {
+        remove(&lock)?;
+    }
+    Ok(ours || abandoned)
+}
+
+/// Notes that a `git commit` with this process id is being written, so that no tick moves the branch
+/// under its editor.
+pub fn take_lease(repository: &Repository, git_pid: u32) -> Result<()> {
+    let own = repository.own_dir();
+    let path = own.join(LEASE);
+    fs::create_dir_all(&own)
+        .and_then(|()| fs::write(&path, format!("{git_pid}\n")))
+        .map_err(|error| unwritable_io(&path, &error))
+}
+
+/// Gives the lease back.
+pub fn drop_lease(repository: &Repository) -> Result<()> {
+    remove(&repository.own_dir().join(LEASE))
+}
+
+/// Returns the process id of a `git commit` that is being written, if it is still alive.
+pub fn lease_holder(repository: &Repository) -> Option<u32> {
+    let pid: u32 = fs::read_to_string(repository.own_dir().join(LEASE)).ok()?.trim().parse().ok()?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+    match name {
+        Ok(name) => name.trim_end().starts_with("git").then_some(pid),
+        Err(_) if Path::new("/proc/self").exists() => None,
+        Err(_) => {
+            let process = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
+            rustix::process::test_kill_process(process).is_ok().then_some(pid)
+        }
+    }
+}
+
+/// Removes loose objects that a power cut left empty and that git would take for present for ever.
+///
+/// Only files with an object's name, and older than a minute: younger ones may be being written.
+pub fn remove_empty_objects(repository: &Repository) -> Result<Vec<String>> {
+    let objects = repository.git_dir().join("objects");
+    let mut removed = Vec::new();
+    for shard in 0..=255u8 {
+        let shard = format!("{shard:02x}");
+        let Ok(listing) = fs::read_dir(objects.join(&shard)) else { continue };
+        for file in listing.flatten() {
+            let name = file.file_name();
+            let Some(name) =
+                name.to_str().filter(|name| name.len() == 38 && name.bytes().all(|b| b.is_ascii_hexdigit()))
+            else {
+                continue;
+            };
+            let Ok(metadata) = file.metadata() else { continue };
+            let age = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+            if metadata.len() == 0 && age.is_some_and(|age| age > Duration::from_secs(60)) {
+                remove(&file.path())?;
+                removed.push(format!("{shard}{name}"));
+            }
+        }
+    }
+    Ok(removed)
+}
+
+const INDEX_ASIDE: &str = "index.aside";
+const INTENT: &str = "landing";
+const LEASE: &str = "committing";
+
+/// What tells one state of a file from another without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Fingerprint {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Fingerprint {
+    fn of(path: &Path) -> Result<Option<Self>> {
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(Some(Self {
+                inode: metadata.ino(),
+                size: metadata.size(),
+                modified: (metadata.mtime(), metadata.mtime_nsec()),
+            })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(super::unreadable_io(path, &error)),
+        }
+    }
+}
+
+fn busy(repository: &Repository) -> Result<Option<Busy>> {
+    if let Some(operation) = repository.operation_under_way() {
+        return Ok(Some(Busy::Operation(operation)));
+    }
+    if lease_holder(repository).is_some() {
+        return Ok(Some(Busy::Committing));
+    }
+    if lock_of(&index_path(repository)).exists() {
+        return Ok(Some(Busy::IndexLocked));
+    }
+    let folder = repository.place().join(DRAFTS);
+    match fs::symlink_metadata(&folder) {
+        Ok(metadata) if !metadata.is_dir() => Ok(Some(Busy::NoFolder)),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(super::unreadable_io(&folder, &error)),
+    }
+}
+
+/// Says why a path must stay as it is: it is not in the state that the change starts from.
+fn obstacle(
+    change: &Change,
+    committed: Option<ObjectId>,
+    index: Option<&git2::Index>,
+    top: Option<&Path>,
+) -> Option<&'static str> {
+    let before = if change.bytes.is_some() { None } else { Some(change.blob) };
+    if committed != before {
+        return Some("another version is committed");
+    }
+    let (index, top) = (index?, top?);
+    let path = Path::new(&change.path);
+    if (1..=3).any(|stage| index.get_path(path, stage).is_some()) {
+        return Some("is in conflict");
+    }
+    if index.get_path(path, 0).map(|entry| from_oid(entry.id)) != before {
+        return Some("another version is staged");
+    }
+    match (content(&top.join(path)), &change.bytes) {
+        (Content::Missing, _) => None,
+        (Content::Bytes(found), _) if blob_id(&found) == Some(change.blob) => None,
+        _ => Some("another version is in the worktree"),
+    }
+}
+
+enum Content {
+    Missing,
+    Bytes(Vec<u8>),
+    /// Not a plain file, or not readable: never ours to touch.
+    Other,
+}
+
+fn content(path: &Path) -> Content {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => fs::read(path).map_or(Content::Other, Content::Bytes),
+        Ok(_) => Content::Other,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Content::Missing,
+        Err(_) => Content::Other,
+    }
+}
+
+fn holds(path: &Path, blob: ObjectId) -> bool {
+    matches!(content(path), Content::Bytes(bytes) if blob_id(&bytes) == Some(blob))
+}
+
+fn blob_id(bytes: &[u8]) -> Option<ObjectId> {
+    git2::Oid::hash_object(git2::ObjectType::Blob, bytes).ok().map(from_oid)
+}
+
+/// Creates a file with its whole content at once, never over another.
+fn place_file(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match fs::remove_file(aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::File::create_new(aside)?.write_all(bytes)?;
+    let linked = fs::hard_link(aside, path);
+    fs::remove_file(aside)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && fs::read(path)? == bytes => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            fs::File::create_new(path)?.write_all(bytes)
+        }
+        linked => linked,
+    }
+}
+
+/// Removes a worktree file if it still holds `blob`: moved aside first, and put back if it does not.
+fn take_away(own: &Path, path: &Path, blob: ObjectId) -> Result<()> {
+    if !holds(path, blob) {
+        return Ok(());
+    }
+    let aside = own.join("gone");
+    match fs::rename(path, &aside) {
+        Ok(()) if holds(&aside, blob) => remove(&aside),
+        Ok(()) => fs::hard_link(&aside, path)
+            .map_err(|error| unwritable_io(path, &error))
+            .and_then(|()| remove(&aside)),
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => remove(path),
+        Err(error) => Err(unwritable_io(path, &error)),
+    }
+}
+
+fn index_entry(top: &Path, path: &str, blob: ObjectId) -> std::result::Result<git2::IndexEntry, git2::Error> {
+    let metadata =
+        fs::symlink_metadata(top.join(path)).map_err(|error| git2::Error::from_str(&error.to_string()))?;
+    // The index keeps the low 32 bits of each number, as git does.
+    let time = |seconds: i64, nanoseconds: i64| git2::IndexTime::new(seconds as i32, nanoseconds as u32);
+    Ok(git2::IndexEntry {
+        ctime: time(metadata.ctime(), metadata.ctime_nsec()),
+        mtime: time(metadata.mtime(), metadata.mtime_nsec()),
+        dev: metadata.dev() as u32,
+        ino: metadata.ino() as u32,
+        mode: 0o100_644,
+        uid: metadata.uid(),
+        gid: metadata.gid(),
+        file_size: metadata.size() as u32,
+        id: to_oid(blob),
+        flags: 0,
+        flags_extended: 0,
+        path: path.as_bytes().to_vec(),
+    })
+}
+
+/// Writes the index as it shall be beside the index as it is.
+fn write_index_aside(
+    repository: &Repository,
+    own: &Path,
+    edit: impl FnOnce(&mut git2::Index) -> std::result::Result<(), git2::Error>,
+) -> std::result::Result<(), git2::Error> {
+    let failed = |error: io::Error| git2::Error::from_str(&error.to_string());
+    let aside = own.join(INDEX_ASIDE);
+    // Never written in place: after a crash the old file may share its inode with the index itself.
+    match fs::remove_file(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    match fs::copy(index_path(repository), &aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mut index = git2::Index::open(&aside)?;
+    edit(&mut index)?;
+    index.write()
+}
+
+fn heal_worktree(
+    repository: &Repository,
+    own: &Path,
+    top: &Path,
+    landed: bool,
+    tip: Option<ObjectId>,
+    changes: &[(bool, ObjectId, String)],
+) -> Result<Vec<String>> {
+    let index =
+        git2::Index::open(&index_path(repository)).map_err(|error| unreadable("the index", &error))?;
+    let mut restage = Vec::new();
+    let mut healed = Vec::new();
+    for (put, blob, path) in changes {
+        let committed = match tip {
+            Some(tip) => repository.entry_at(tip, path)?.map(|entry| entry.id),
+            None => None,
+        };
+        let staged = index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id));
+        let file = top.join(path);
+        match (put, landed) {
+            (true, true) if committed == Some(*blob) && staged.is_none() && holds(&file, *blob) => {
+                restage.push((path, Some(*blob)));
+            }
+            (true, false) if committed.is_none() && staged.is_none() && holds(&file, *blob) => {
+                take_away(own, &file, *blob)?;
+                healed.push(format!("took back {path}, which had not landed"));
+            }
+            (false, true) if committed.is_none() && holds(&file, *blob) => {
+                if staged == Some(*blob) {
+                    restage.push((path, None));
+                }
+                take_away(own, &file, *blob)?;
+                healed.push(format!("cleared {path}"));
+            }
+            _ => {}
+        }
+    }
+    if restage.is_empty() {
+        return Ok(healed);
+    }
+    let before = Fingerprint::of(&index_path(repository))?;
+    write_index_aside(repository, own, |index| {
+        for (path, blob) in &restage {
+            match blob {
+                Some(blob) => index.add(&index_entry(top, path, *blob)?)?,
+                None => index.remove_path(Path::new(path))?,
+            }
+        }
+        Ok(())
+    })
+    .map_err(|error| unwritable("the index", &error))?;
+    let index = index_path(repository);
+    let lock = lock_of(&index);
+    if fs::hard_link(own.join(INDEX_ASIDE), &lock).is_ok() {
+        if Fingerprint::of(&index)? == before {
+            fs::rename(&lock, &index).map_err(|error| unwritable_io(&index, &error))?;
+            healed.extend(restage.iter().map(|(path, _)| format!("staged {path} again")));
+        } else {
+            remove(&lock)?;
+        }
+    }
+    remove(&own.join(INDEX_ASIDE))?;
+    Ok(healed)
+}
+
+/// Writes down what is about to change, one line each: the commit, then `put` or `remove` with the
+/// blob and the path.
+fn write_intent(own: &Path, commit: ObjectId, changes: &[Change]) -> Result<()> {
+    let mut text = format!("commit {commit}\n");
+    for change in changes {
+        let verb = if change.bytes.is_some() { "put" } else { "remove" };
+        text.push_str(&format!("{verb} {} {}\n", change.blob, change.path));
+    }
+    let path = own.join(INTENT);
+    let new = own.join("landing.new");
+    fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| unwritable_io(&path, &error))
+}
+
+type Intent = (ObjectId, Vec<(bool, ObjectId, String)>);
+
+fn read_intent(own: &Path) -> Result<Option<Intent>> {
+    let path = own.join(INTENT);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(super::unreadable_io(&path, &error)),
+    };
+    let mut lines = text.lines();
+    let commit = lines.next().and_then(|line| line.strip_prefix("commit ")).and_then(|id| id.parse().ok());
+    let changes = lines
+        .filter_map(|line| {
+            let mut words = line.splitn(3, ' ');
+            let put = match words.next()? {
+                "put" => true,
+                "remove" => false,
+                _ => return None,
+            };
+            Some((put, words.next()?.parse().ok()?, words.next()?.to_owned()))
+        })
+        .collect();
+    // A power cut may leave the file empty: then nothing was done after it either.
+    Ok(commit.map(|commit| (commit, changes)))
+}
+
+fn index_path(repository: &Repository) -> PathBuf {
+    repository.inner.path().join("index")
+}
+
+fn lock_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (fs::symlink_metadata(a), fs::symlink_metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable_io(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn no_main() -> GitError {
+    GitError::Unreadable { what: MAIN.to_owned(), why: "there is no such branch".to_owned() }
+}

@@ -1,0 +1,642 @@
+//! The only place that names git2: a repository as this program needs it.
+//!
+//! Reads objects, never the worktree's idea of them; moves branches by compare-and-swap only; makes
+//! its own writes durable. It must never run git's hooks, filters or transports, never believe
+//! `GIT_*` variables, and never take "could not read" for "is not there".
+
+pub mod hooks;
+pub mod landing;
+pub mod objects;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Once;
+
+use git2::ErrorCode;
+use jiff::Timestamp;
+
+use crate::error::Hint;
+use crate::id::ObjectId;
+
+/// The branch that holds the desk.
+pub const MAIN: &str = "refs/heads/main";
+
+/// The branch that holds the memory.
+pub const LEDGER: &str = "refs/heads/ledger";
+
+/// The folder of the drafts in the repository.
+pub const DRAFTS: &str = "drafts";
+
+/// The name of the machine's commits.
+pub const MACHINE_NAME: &str = "git-drafts";
+
+/// The address of the machine's commits; `.invalid` can never be an approver (RFC 2606).
+pub const MACHINE_EMAIL: &str = "git-drafts@machine.invalid";
+
+/// What git said no to.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// There is no repository.
+    #[error("{path}: not a git repository")]
+    NoRepository {
+        /// Where one was looked for.
+        path: String,
+    },
+    /// The repository has a format that libgit2 cannot work with.
+    #[error("{path}: {what}")]
+    Unsupported {
+        /// The repository.
+        path: String,
+        /// The feature, as a sentence.
+        what: String,
+        /// The way out.
+        hint: String,
+    },
+    /// An object that must be there is not, or cannot be read.
+    #[error("cannot read {what}: {why}")]
+    Unreadable {
+        /// What was to be read.
+        what: String,
+        /// What libgit2 said.
+        why: String,
+    },
+    /// A write did not go through.
+    #[error("cannot write {what}: {why}")]
+    Unwritable {
+        /// What was to be written.
+        what: String,
+        /// What libgit2 or the system said.
+        why: String,
+    },
+    /// A program that ends otherwise than with 0.
+    #[error("`{command}` failed: {why}")]
+    Program {
+        /// The command line.
+        command: String,
+        /// The end of its error output.
+        why: String,
+    },
+}
+
+impl Hint for GitError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            GitError::NoRepository { .. } => {
+                Some("run `git drafts init`, or name a drafts repository with -C".to_owned())
+            }
+            GitError::Unsupported { hint, .. } => Some(hint.clone()),
+            GitError::Unreadable { .. } => Some("see what `git fsck` says; nothing was sent".to_owned()),
+            GitError::Unwritable { .. } | GitError::Program { .. } => None,
+        }
+    }
+}
+
+/// Result of git work.
+pub type Result<T> = std::result::Result<T, GitError>;
+
+/// A name, an address and a time, as commits have them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The name, as it stands in the commit.
+    pub name: String,
+    /// The address, as it stands in the commit.
+    pub email: String,
+    /// When, by that person's clock.
+    pub when: Timestamp,
+}
+
+impl Person {
+    /// Tells whether this is the machine itself.
+    pub fn is_machine(&self) -> bool {
+        self.email == MACHINE_EMAIL
+    }
+}
+
+/// What a commit says.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Its name.
+    pub id: ObjectId,
+    /// Its tree.
+    pub tree: ObjectId,
+    /// Its parents, first parent first.
+    pub parents: Vec<ObjectId>,
+    /// Who wrote it; free text, never believed.
+    pub author: Person,
+    /// Who committed it.
+    pub committer: Person,
+    /// The message, lossily decoded; no state is ever read from it.
+    pub message: String,
+}
+
+/// An entry of a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeEntry {
+    /// The name, lossily decoded where it is not UTF-8.
+    pub name: String,
+    /// The file mode, `0o100644` for a plain file.
+    pub mode: u32,
+    /// The object.
+    pub id: ObjectId,
+}
+
+/// What `HEAD` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// A branch, by its full name, whether it has commits yet or not.
+    Branch(String),
+    /// A commit.
+    Detached,
+}
+
+/// How a compare-and-swap of a branch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// The branch is where it was wanted.
+    Done,
+    /// Somebody else moved it first, or holds its lock.
+    Lost,
+}
+
+/// A repository on the local disk.
+pub struct Repository {
+    inner: git2::Repository,
+    common: PathBuf,
+}
+
+impl Repository {
+    /// Opens the repository of exactly this worktree or bare folder.
+    ///
+    /// # Errors
+    /// [`GitError::NoRepository`], and [`GitError::Unsupported`] for what libgit2 cannot handle.
+    pub fn open(path: &Path) -> Result<Self> {
+        let inner = with_durable_refs(|| {
+            let inner = git2::Repository::open(path)?;
+            // The reference store is made on first use, and keeps the setting of that moment.
+            let _ = inner.refname_to_id(MAIN);
+            Ok(inner)
+        })
+        .map_err(|error| not_opened(path, &error))?;
+        let common = inner.commondir().to_path_buf();
+        Ok(Self { inner, common })
+    }
+
+    /// Finds the repository that `path` lies in.
+    ///
+    /// # Errors
+    /// As [`Repository::open`].
+    pub fn discover(path: &Path) -> Result<Self> {
+        let git = git2::Repository::discover_path(path, std::iter::empty::<&Path>())
+            .map_err(|error| not_opened(path, &error))?;
+        Self::open(&git)
+    }
+
+    /// Makes a repository with loose reference files, SHA-1 and the branch `main`, or opens it.
+    ///
+    /// # Errors
+    /// [`GitError::Unwritable`] where the folder cannot be written.
+    pub fn init(path: &Path) -> Result<Self> {
+        let mut options = git2::RepositoryInitOptions::new();
+        options.initial_head("main").mkpath(true).external_template(false);
+        git2::Repository::init_opts(path, &options)
+            .map_err(|error| unwritable(&path.display().to_string(), &error))?;
+        Self::open(path)
+    }
+
+    /// Returns the folder that all worktrees share, `.git` in most repositories.
+    pub fn git_dir(&self) -> &Path {
+        &self.common
+    }
+
+    /// Returns the folder of our own files in the repository, made on demand.
+    pub fn own_dir(&self) -> PathBuf {
+        self.common.join("drafts")
+    }
+
+    /// Returns the main worktree; none in a bare repository.
+    pub fn worktree(&self) -> Option<&Path> {
+        self.inner.workdir()
+    }
+
+    /// Returns where people know this repository: its worktree, or the bare folder itself.
+    pub fn place(&self) -> &Path {
+        self.worktree().unwrap_or(&self.common)
+    }
+
+    /// Returns the commit that a branch names; none where there is no such branch.
+    ///
+    /// # Errors
+    /// [`GitError::Unreadable`] for everything but a branch that is not there.
+    pub fn tip(&self, branch: &str) -> Result<Option<ObjectId>> {
+        match self.inner.refname_to_id(branch) {
+            Ok(id) => Ok(Some(from_oid(id))),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(unreadable(branch, &error)),
+        }
+    }
+
+    /// Reads a commit.
+    pub fn commit(&self, id: ObjectId) -> Result<Commit> {
+        let commit =
+            self.inner.find_commit(to_oid(id)).map_err(|error| unreadable_id("commit", id, &error))?;
+        Ok(Commit {
+            id,
+            tree: from_oid(commit.tree_id()),
+            parents: commit.parent_ids().map(from_oid).collect(),
+            author: person(&commit.author()),
+            committer: person(&commit.committer()),
+            message: String::from_utf8_lossy(commit.message_bytes()).into_owned(),
+        })
+    }
+
+    /// Reads the raw bytes of an object: a blob's content, a commit with its signature.
+    pub fn read(&self, id: ObjectId) -> Result<Vec<u8>> {
+        let odb = self.inner.odb().map_err(|error| unreadable("the object database", &error))?;
+        let object = odb.read(to_oid(id)).map_err(|error| unreadable_id("object", id, &error))?;
+        Ok(object.data().to_vec())
+    }
+
+    /// Reads the entries of a tree.
+    pub fn entries(&self, tree: ObjectId) -> Result<Vec<TreeEntry>> {
+        let tree = self.inner.find_tree(to_oid(tree)).map_err(|error| unreadable_id("tree", tree, &error))?;
+        Ok(tree
+            .iter()
+            .map(|entry| TreeEntry {
+                name: String::from_utf8_lossy(entry.name_bytes()).into_owned(),
+                mode: u32::try_from(entry.filemode_raw()).unwrap_or(0),
+                id: from_oid(entry.id()),
+            })
+            .collect())
+    }
+
+    /// Returns the entry at a path such as `drafts/kqzmwvst-re-invoice.md` below a tree.
+    pub fn entry(&self, tree: ObjectId, path: &str) -> Result<Option<TreeEntry>> {
+        let root = self.inner.find_tree(to_oid(tree)).map_err(|error| unreadable_id("tree", tree, &error))?;
+        match root.get_path(Path::new(path)) {
+            Ok(entry) => Ok(Some(TreeEntry {
+                name: String::from_utf8_lossy(entry.name_bytes()).into_owned(),
+                mode: u32::try_from(entry.filemode_raw()).unwrap_or(0),
+                id: from_oid(entry.id()),
+            })),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(unreadable(path, &error)),
+        }
+    }
+
+    /// Returns the entry at a path in a commit's tree.
+    pub fn entry_at(&self, commit: ObjectId, path: &str) -> Result<Option<TreeEntry>> {
+        self.entry(self.commit(commit)?.tree, path)
+    }
+
+    /// Reads the plain file at a path in a commit's tree.
+    pub fn file_at(&self, commit: ObjectId, path: &str) -> Result<Option<Vec<u8>>> {
+        match self.entry_at(commit, path)? {
+            Some(entry) => self.read(entry.id).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the files directly in a folder of a commit's tree; empty where there is no such folder.
+    pub fn files_in(&self, commit: ObjectId, folder: &str) -> Result<Vec<TreeEntry>> {
+        match self.entry_at(commit, folder)? {
+            Some(entry) => self.entries(entry.id),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Moves a branch from one commit to another, or makes it, if nobody else did meanwhile.
+    ///
+    /// The new commit must be flushed first ([`Repository::flush`]); the branch's own file is made
+    /// durable here. `why` goes into the reference log.
+    pub fn swap(&self, branch: &str, from: Option<ObjectId>, to: ObjectId, why: &str) -> Result<Swap> {
+        let old = from.map_or(git2::Oid::ZERO_SHA1, to_oid);
+        match self.inner.reference_matching(branch, to_oid(to), true, old, why) {
+            Ok(_) => Ok(Swap::Done),
+            Err(error)
+                if matches!(error.code(), ErrorCode::Modified | ErrorCode::Locked | ErrorCode::Exists)
+                    || (error.code() == ErrorCode::NotFound && self.tip(branch)?.is_none()) =>
+            {
+                Ok(Swap::Lost)
+            }
+            Err(error) => Err(unwritable(branch, &error)),
+        }
+    }
+
+    /// Makes everything written so far to the repository's file system durable.
+    ///
+    /// One `syncfs` is cheaper than an fsync of each object, and it covers the operator's own fresh
+    /// objects too, which a later fsync of ours could otherwise turn into empty files.
+    pub fn flush(&self) -> Result<()> {
+        let flush = |path: &Path| -> io::Result<()> {
+            rustix::fs::syncfs(File::open(path)?).map_err(io::Error::from)
+        };
+        flush(&self.common).map_err(|error| GitError::Unwritable {
+            what: self.common.display().to_string(),
+            why: error.to_string(),
+        })
+    }
+
+    /// Returns what `HEAD` of the main worktree names.
+    pub fn head(&self) -> Result<Head> {
+        let head = self.inner.find_reference("HEAD").map_err(|error| unreadable("HEAD", &error))?;
+        match head.symbolic_target() {
+            Ok(Some(branch)) => Ok(Head::Branch(branch.to_owned())),
+            Ok(None) => Ok(Head::Detached),
+            Err(error) => Err(unreadable("HEAD", &error)),
+        }
+    }
+
+    /// Returns the linked worktrees that have `branch` checked out.
+    pub fn linked_worktrees_on(&self, branch: &str) -> Result<Vec<PathBuf>> {
+        let folder = self.common.join("worktrees");
+        let mut found = Vec::new();
+        let listing = match std::fs::read_dir(&folder) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+            Err(error) => return Err(unreadable_io(&folder, &error)),
+        };
+        for worktree in listing {
+            let path = worktree.map_err(|error| unreadable_io(&folder, &error))?.path();
+            let head = match std::fs::read_to_string(path.join("HEAD")) {
+                Ok(head) => head,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(unreadable_io(&path, &error)),
+            };
+            if head.trim_end() == format!("ref: {branch}") {
+                found.push(path);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Says which of git's longer operations is under way in the main worktree, if one is.
+    pub fn operation_under_way(&self) -> Option<&'static str> {
+        match self.inner.state() {
+            git2::RepositoryState::Clean => None,
+            git2::RepositoryState::Merge => Some("a merge"),
+            git2::RepositoryState::Revert | git2::RepositoryState::RevertSequence => Some("a revert"),
+            git2::RepositoryState::CherryPick | git2::RepositoryState::CherryPickSequence => {
+                Some("a cherry-pick")
+            }
+            git2::RepositoryState::Bisect => Some("a bisect"),
+            git2::RepositoryState::Rebase
+            | git2::RepositoryState::RebaseInteractive
+            | git2::RepositoryState::RebaseMerge => Some("a rebase"),
+            git2::RepositoryState::ApplyMailbox | git2::RepositoryState::ApplyMailboxOrRebase => {
+                Some("an apply")
+            }
+        }
+    }
+
+    /// Tells whether history is cut off, so that nothing can be concluded from it.
+    pub fn is_shallow(&self) -> bool {
+        self.inner.is_shallow()
+    }
+
+    /// Tells whether `descendant` is `ancestor` or comes after it.
+    pub fn descends(&self, descendant: ObjectId, ancestor: ObjectId) -> Result<bool> {
+        if descendant == ancestor {
+            return Ok(true);
+        }
+        match self.inner.graph_descendant_of(to_oid(descendant), to_oid(ancestor)) {
+            Ok(descends) => Ok(descends),
+            // An ancestor that is not even in the object database is none.
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
+            Err(error) => Err(unreadable("the history", &error)),
+        }
+    }
+
+    /// Returns a string of git's own configuration, such as `user.email`.
+    pub fn config(&self, key: &str) -> Option<String> {
+        self.inner.config().ok()?.snapshot().ok()?.get_string(key).ok().filter(|value| !value.is_empty())
+    }
+
+    /// Tells whether the repository has replacement refs, which deceive whoever reviews with git.
+    pub fn has_replacements(&self) -> Result<bool> {
+        let mut names = self
+            .inner
+            .references_glob("refs/replace/*")
+            .map_err(|error| unreadable("refs/replace", &error))?;
+        Ok(names.next().is_some())
+    }
+
+    /// Tells whether git's attributes name a filter or an encoding for a path, checked-in ones included.
+    pub fn filter_of(&self, path: &str) -> Option<&'static str> {
+        let flags = git2::AttrCheckFlags::FILE_THEN_INDEX;
+        let get = |name| match self.inner.get_attr(Path::new(path), name, flags) {
+            Ok(value) => git2::AttrValue::from_string(value),
+            Err(_) => git2::AttrValue::Unspecified,
+        };
+        ["filter", "working-tree-encoding", "ident"]
+            .into_iter()
+            .find(|name| matches!(get(name), git2::AttrValue::True | git2::AttrValue::String(_)))
+    }
+
+    /// Puts a worktree file into the index, or takes it out where it is gone, as `git add` does.
+    pub fn stage(&self, path: &str) -> Result<()> {
+        let stage = || -> std::result::Result<(), git2::Error> {
+            let mut index = self.inner.index()?;
+            let there = self.worktree().is_some_and(|top| top.join(path).exists());
+            if there {
+                index.add_path(Path::new(path))?
+            } else {
+                index.remove_path(Path::new(path))?
+            }
+            index.write()
+        };
+        stage().map_err(|error| unwritable("the index", &error))
+    }
+
+    /// Returns the blob that the index holds for a path.
+    pub fn staged(&self, path: &str) -> Result<Option<ObjectId>> {
+        let index = self.inner.index().map_err(|error| unreadable("the index", &error))?;
+        Ok(index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id)))
+    }
+
+    /// Returns the entries of an index file below the drafts folder, by path; conflicts are left out.
+    pub fn drafts_in_index(&self, index: Option<&Path>) -> Result<Vec<(String, ObjectId)>> {
+        let opened = match index {
+            Some(path) => git2::Index::open(path),
+            None => self.inner.index(),
+        };
+        let index = opened.map_err(|error| unreadable("the index", &error))?;
+        let prefix = format!("{DRAFTS}/");
+        Ok(index
+            .iter()
+            .filter(|entry| entry.path.starts_with(prefix.as_bytes()) && entry.flags & 0x3000 == 0)
+            .map(|entry| (String::from_utf8_lossy(&entry.path).into_owned(), from_oid(entry.id)))
+            .collect())
+    }
+
+    /// Returns a git command in this repository, with no `GIT_*` variable of a hook around it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(self.place());
+        without_git_variables(&mut command);
+        command
+    }
+
+    /// Returns where git looks for hooks here, whatever `core.hooksPath` says.
+    pub fn hooks_dir(&self) -> Result<PathBuf> {
+        let shown = run(self.command().args(["rev-parse", "--git-path", "hooks"]))?;
+        Ok(self.place().join(shown.trim_end()))
+    }
+}
+
+/// Runs a command and returns what it printed.
+///
+/// # Errors
+/// [`GitError::Program`] with the last line of its error output.
+pub fn run(command: &mut Command) -> Result<String> {
+    let shown = format!("{command:?}").replace('"', "");
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => return Err(GitError::Program { command: shown, why: error.to_string() }),
+    };
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(GitError::Program {
+        command: shown,
+        why: talk.lines().last().unwrap_or("no error output").to_owned(),
+    })
+}
+
+/// The variables that git sets for one repository and leaks into hooks (`git rev-parse
+/// --local-env-vars`), and those that would make our commits somebody's.
+pub const GIT_VARIABLES: [&str; 26] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_NAMESPACE",
+    "GIT_EDITOR",
+    "GIT_REFLOG_ACTION",
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_DATE",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_COMMITTER_DATE",
+];
+
+/// Takes from a child what a hook of another repository would leak into it.
+pub fn without_git_variables(command: &mut Command) {
+    for name in GIT_VARIABLES {
+        command.env_remove(name);
+    }
+}
+
+/// Opens a repository so that its references are made durable, and nothing else is.
+///
+/// libgit2 decides when it opens the reference store whether references are fsynced, and for each
+/// object whether that is: with the option on only while opening, branches are durable by themselves
+/// and objects wait for one [`Repository::flush`].
+fn with_durable_refs<T>(open: impl FnOnce() -> T) -> T {
+    static STRICT: Once = Once::new();
+    STRICT.call_once(|| git2::opts::strict_object_creation(true));
+    fsync_git_dir(true);
+    let opened = open();
+    fsync_git_dir(false);
+    opened
+}
+
+/// Sets libgit2's `GIT_OPT_ENABLE_FSYNC_GITDIR`, for which git2 has no safe wrapper.
+#[allow(unsafe_code)]
+fn fsync_git_dir(on: bool) {
+    // SAFETY: the option takes one int by value and stores it in a global of libgit2; libgit2 is
+    // initialised by then, because git2 does that on first use, which `opts` above was.
+    unsafe {
+        libgit2_sys::git_libgit2_opts(
+            libgit2_sys::GIT_OPT_ENABLE_FSYNC_GITDIR as std::ffi::c_int,
+            std::ffi::c_int::from(on),
+        );
+    }
+}
+
+fn not_opened(path: &Path, error: &git2::Error) -> GitError {
+    let shown = path.display().to_string();
+    let unsupported = |what: &str, hint: &str| GitError::Unsupported {
+        path: shown.clone(),
+        what: what.to_owned(),
+        hint: hint.to_owned(),
+    };
+    let message = error.message();
+    if error.code() == ErrorCode::NotFound {
+        GitError::NoRepository { path: shown }
+    } else if message.contains("refstorage") {
+        unsupported(
+            "keeps its references in a reftable, which git-drafts cannot read",
+            "run `git refs migrate --ref-format=files` there, or make a new repository with `git drafts init`",
+        )
+    } else if message.contains("sha256") || message.contains("object format") {
+        unsupported(
+            "names its objects by SHA-256, which git-drafts cannot read",
+            "make a new repository with `git drafts init`",
+        )
+    } else if message.contains("partialclone") {
+        unsupported(
+            "is a partial clone, in which objects may be missing",
+            "clone it whole: `git clone` without --filter",
+        )
+    } else if error.code() == ErrorCode::Owner {
+        unsupported(
+            "belongs to another user",
+            "if you trust it: `git config --global --add safe.directory <path>`",
+        )
+    } else {
+        GitError::Unreadable { what: shown, why: message.to_owned() }
+    }
+}
+
+fn person(signature: &git2::Signature<'_>) -> Person {
+    Person {
+        name: String::from_utf8_lossy(signature.name_bytes()).into_owned(),
+        email: String::from_utf8_lossy(signature.email_bytes()).into_owned(),
+        when: Timestamp::from_second(signature.when().seconds()).unwrap_or(Timestamp::UNIX_EPOCH),
+    }
+}
+
+fn to_oid(id: ObjectId) -> git2::Oid {
+    git2::Oid::from_bytes(id.as_bytes()).expect("an object id has twenty bytes")
+}
+
+fn from_oid(id: git2::Oid) -> ObjectId {
+    ObjectId::new(id.as_bytes().try_into().expect("SHA-1 has twenty bytes"))
+}
+
+fn unreadable(what: &str, error: &git2::Error) -> GitError {
+    GitError::Unreadable { what: what.to_owned(), why: error.message().to_owned() }
+}
+
+fn unreadable_id(kind: &str, id: ObjectId, error: &git2::Error) -> GitError {
+    unreadable(&format!("{kind} {id}"), error)
+}
+
+fn unreadable_io(path: &Path, error: &io::Error) -> GitError {
+    GitError::Unreadable { what: path.display().to_string(), why: error.to_string() }
+}
+
+fn unwritable(what: &str, error: &git2::Error) -> GitError {
+    GitError::Unwritable { what: what.to_owned(), why: error.message().to_owned() }
+}
+
+fn unwritable_io(path: &Path, error: &io::Error) -> GitError {
+    GitError::Unwritable { what: path.display().to_string(), why: error.to_string() }
+}

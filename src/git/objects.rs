@@ -1,0 +1,314 @@
+//! Collects objects and writes them at once: one by one while they are few, as a pack when many.
+//!
+//! Nothing is on the disk before [`Batch::write`], and nothing is durable before the repository's
+//! flush. A batch never moves a branch.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use jiff::Timestamp;
+use sha1::{Digest, Sha1};
+
+use super::{GitError, MACHINE_EMAIL, MACHINE_NAME, Repository, Result, from_oid, to_oid, unwritable};
+use crate::id::ObjectId;
+
+/// Objects up to this number are written one by one: git packs them with the rest some day.
+const LOOSE_MAX: usize = 24;
+
+const MODE_FILE: u32 = 0o100_644;
+const MODE_FOLDER: u32 = 0o040_000;
+
+/// What becomes of a path: the blob that shall stand there, or nothing.
+pub type Changes = BTreeMap<String, Option<ObjectId>>;
+
+/// A tree's entries: mode and object by name, which need not be UTF-8.
+type Entries = BTreeMap<Vec<u8>, (u32, ObjectId)>;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Commit,
+    Tree,
+    Blob,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Commit => "commit",
+            Kind::Tree => "tree",
+            Kind::Blob => "blob",
+        }
+    }
+
+    fn git2(self) -> git2::ObjectType {
+        match self {
+            Kind::Commit => git2::ObjectType::Commit,
+            Kind::Tree => git2::ObjectType::Tree,
+            Kind::Blob => git2::ObjectType::Blob,
+        }
+    }
+
+    /// The type's number in a pack (gitformat-pack).
+    fn in_pack(self) -> u8 {
+        match self {
+            Kind::Commit => 1,
+            Kind::Tree => 2,
+            Kind::Blob => 3,
+        }
+    }
+}
+
+/// Objects that are to be written together.
+pub struct Batch<'r> {
+    repository: &'r Repository,
+    objects: Vec<(Kind, Vec<u8>)>,
+    by_id: HashMap<ObjectId, usize>,
+}
+
+impl<'r> Batch<'r> {
+    /// Makes an empty batch.
+    pub fn new(repository: &'r Repository) -> Self {
+        Self { repository, objects: Vec::new(), by_id: HashMap::new() }
+    }
+
+    /// Adds a blob.
+    pub fn blob(&mut self, bytes: &[u8]) -> ObjectId {
+        self.add(Kind::Blob, bytes.to_vec())
+    }
+
+    /// Adds the trees that differ from `tree` by `changes`, and returns the new root.
+    ///
+    /// Folders that become empty go away. Paths are relative, with `/`.
+    pub fn tree(&mut self, tree: Option<ObjectId>, changes: &Changes) -> Result<ObjectId> {
+        let edited =
+            self.edited(tree, changes.iter().map(|(path, blob)| (path.as_str(), *blob)).collect())?;
+        Ok(edited.unwrap_or_else(|| self.add(Kind::Tree, Vec::new())))
+    }
+
+    /// Adds a commit of the machine's.
+    pub fn commit(
+        &mut self,
+        tree: ObjectId,
+        parents: &[ObjectId],
+        message: &str,
+        now: Timestamp,
+    ) -> ObjectId {
+        let mut text = format!("tree {tree}\n");
+        for parent in parents {
+            text.push_str(&format!("parent {parent}\n"));
+        }
+        let who = format!("{MACHINE_NAME} <{MACHINE_EMAIL}> {} +0000", now.as_second());
+        text.push_str(&format!("author {who}\ncommitter {who}\n\n{message}"));
+        self.add(Kind::Commit, text.into_bytes())
+    }
+
+    /// Writes every object that was added.
+    pub fn write(self) -> Result<()> {
+        if self.objects.len() <= LOOSE_MAX { self.write_loose() } else { self.write_pack() }
+    }
+
+    fn add(&mut self, kind: Kind, bytes: Vec<u8>) -> ObjectId {
+        let mut digest = Sha1::new();
+        digest.update(format!("{} {}\0", kind.name(), bytes.len()));
+        digest.update(&bytes);
+        let id = ObjectId::new(digest.finalize().into());
+        self.by_id.entry(id).or_insert_with(|| {
+            self.objects.push((kind, bytes));
+            self.objects.len() - 1
+        });
+        id
+    }
+
+    fn edited(
+        &mut self,
+        tree: Option<ObjectId>,
+        changes: Vec<(&str, Option<ObjectId>)>,
+    ) -> Result<Option<ObjectId>> {
+        let mut entries = match tree {
+            Some(tree) => self.entries(tree)?,
+            None => Entries::new(),
+        };
+        let mut below: BTreeMap<&str, Vec<(&str, Option<ObjectId>)>> = BTreeMap::new();
+        for (path, blob) in changes {
+            match (path.split_once('/'), blob) {
+                (Some((folder, rest)), blob) => below.entry(folder).or_default().push((rest, blob)),
+                (None, Some(id)) => drop(entries.insert(path.into(), (MODE_FILE, id))),
+                (None, None) => drop(entries.remove(path.as_bytes())),
+            }
+        }
+        for (folder, changes) in below {
+            let known =
+                entries.get(folder.as_bytes()).filter(|(mode, _)| *mode == MODE_FOLDER).map(|(_, id)| *id);
+            match self.edited(known, changes)? {
+                Some(id) => drop(entries.insert(folder.into(), (MODE_FOLDER, id))),
+                None => drop(entries.remove(folder.as_bytes())),
+            }
+        }
+        Ok((!entries.is_empty()).then(|| self.add(Kind::Tree, serialized(&entries))))
+    }
+
+    fn entries(&self, tree: ObjectId) -> Result<Entries> {
+        match self.by_id.get(&tree) {
+            Some(&index) => Ok(parsed(&self.objects[index].1)),
+            None => Ok(parsed(&self.repository.read(tree)?)),
+        }
+    }
+
+    fn write_loose(self) -> Result<()> {
+        let odb = self.repository.inner.odb().map_err(|error| unwritable("the object database", &error))?;
+        for (id, index) in &self.by_id {
+            let (kind, bytes) = &self.objects[*index];
+            if odb.exists(to_oid(*id)) {
+                continue;
+            }
+            let written = odb.write(kind.git2(), bytes).map_err(|error| unwritable("an object", &error))?;
+            debug_assert_eq!(from_oid(written), *id);
+        }
+        Ok(())
+    }
+
+    /// Writes a pack of whole objects (gitformat-pack, version 2) and has libgit2 index it.
+    fn write_pack(self) -> Result<()> {
+        let failed = |why: String| GitError::Unwritable { what: "a pack".to_owned(), why };
+        let count = u32::try_from(self.objects.len()).map_err(|error| failed(error.to_string()))?;
+        let mut pack = Vec::with_capacity(self.objects.iter().map(|(_, bytes)| bytes.len() / 2 + 16).sum());
+        pack.extend_from_slice(b"PACK");
+        pack.extend_from_slice(&2u32.to_be_bytes());
+        pack.extend_from_slice(&count.to_be_bytes());
+        for (kind, bytes) in &self.objects {
+            push_header(&mut pack, *kind, bytes.len());
+            let mut encoder = ZlibEncoder::new(&mut pack, Compression::fast());
+            encoder
+                .write_all(bytes)
+                .and_then(|()| encoder.finish().map(|_| ()))
+                .map_err(|error| failed(error.to_string()))?;
+        }
+        let digest = Sha1::digest(&pack);
+        pack.extend_from_slice(&digest);
+
+        let folder = self.repository.git_dir().join("objects/pack");
+        std::fs::create_dir_all(&folder).map_err(|error| failed(error.to_string()))?;
+        let odb = self.repository.inner.odb().map_err(|error| unwritable("the object database", &error))?;
+        let mut indexer = git2::Indexer::new(Some(&odb), &folder, 0o444, false)
+            .map_err(|error| unwritable("a pack", &error))?;
+        indexer.write_all(&pack).map_err(|error| failed(error.to_string()))?;
+        indexer.commit().map_err(|error| unwritable("a pack", &error))?;
+        odb.refresh().map_err(|error| unwritable("a pack", &error))
+    }
+}
+
+/// Writes an object's type and size the way packs do: three bits of type, then the size from its
+/// lowest bits up, four and then seven at a time.
+fn push_header(pack: &mut Vec<u8>, kind: Kind, size: usize) {
+    let mut rest = size >> 4;
+    let mut byte = kind.in_pack() << 4 | (size & 0x0f) as u8;
+    while rest > 0 {
+        pack.push(byte | 0x80);
+        byte = (rest & 0x7f) as u8;
+        rest >>= 7;
+    }
+    pack.push(byte);
+}
+
+/// Writes a tree as git does: folders sort as if their names ended in `/`.
+fn serialized(entries: &Entries) -> Vec<u8> {
+    let mut sorted: Vec<_> = entries.iter().collect();
+    sorted.sort_by_key(|(name, (mode, _))| {
+        let mut key = (*name).clone();
+        if *mode == MODE_FOLDER {
+            key.push(b'/');
+        }
+        key
+    });
+    let mut bytes = Vec::new();
+    for (name, (mode, id)) in sorted {
+        bytes.extend_from_slice(format!("{mode:o} ").as_bytes());
+        bytes.extend_from_slice(name);
+        bytes.push(0);
+        bytes.extend_from_slice(id.as_bytes());
+    }
+    bytes
+}
+
+fn parsed(tree: &[u8]) -> Entries {
+    let mut entries = Entries::new();
+    let mut rest = tree;
+    while let Some(space) = rest.iter().position(|&byte| byte == b' ') {
+        let Some(end) = rest.iter().position(|&byte| byte == 0).filter(|&end| end > space) else { break };
+        let Some(id) = rest.get(end + 1..end + 21) else { break };
+        let mode =
+            std::str::from_utf8(&rest[..space]).ok().and_then(|text| u32::from_str_radix(text, 8).ok());
+        let id = ObjectId::new(id.try_into().expect("the slice has twenty bytes"));
+        entries.insert(rest[space + 1..end].to_vec(), (mode.unwrap_or(0), id));
+        rest = &rest[end + 21..];
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(count: usize) {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::init(folder.path()).unwrap();
+        let mut batch = Batch::new(&repository);
+        let changes: Changes = (0..count)
+            .map(|n| (format!("drafts/{n}.md"), Some(batch.blob(format!("draft {n}").as_bytes()))))
+            .collect();
+        let tree = batch.tree(None, &changes).unwrap();
+        let commit = batch.commit(tree, &[], "draft: test\n", Timestamp::UNIX_EPOCH);
+        batch.write().unwrap();
+        repository.flush().unwrap();
+        let swap = repository.swap(crate::git::MAIN, None, commit, "test").unwrap();
+        assert_eq!(swap, crate::git::Swap::Done);
+        let fsck = std::process::Command::new("git")
+            .arg("-C")
+            .arg(folder.path())
+            .args(["fsck", "--strict"])
+            .output()
+            .unwrap();
+        assert!(fsck.status.success(), "{fsck:?}");
+        assert_eq!(repository.files_in(commit, "drafts").unwrap().len(), count);
+        assert_eq!(repository.file_at(commit, "drafts/0.md").unwrap().unwrap(), b"draft 0");
+    }
+
+    #[test]
+    fn git_finds_no_fault_with_few_objects_or_with_many() {
+        check(1);
+        check(LOOSE_MAX);
+        check(300);
+    }
+
+    #[test]
+    fn a_change_touches_nothing_else_not_even_names_that_are_not_utf_8() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::init(folder.path()).unwrap();
+        let mut batch = Batch::new(&repository);
+        let blob = batch.blob(b"x");
+        let odd =
+            Entries::from([(b"caf\xe9".to_vec(), (0o100_755, blob)), (b"a".to_vec(), (MODE_FILE, blob))]);
+        let before = batch.add(Kind::Tree, serialized(&odd));
+        let after =
+            batch.tree(Some(before), &Changes::from([("drafts/k.md".to_owned(), Some(blob))])).unwrap();
+        let gone = batch.tree(Some(after), &Changes::from([("drafts/k.md".to_owned(), None)])).unwrap();
+        assert_ne!(after, before);
+        assert_eq!(gone, before);
+    }
+
+    #[test]
+    fn folders_sort_as_git_sorts_them() {
+        let blob = ObjectId::new([1; 20]);
+        let entries = Entries::from([
+            (b"a".to_vec(), (MODE_FOLDER, blob)),
+            (b"a.md".to_vec(), (MODE_FILE, blob)),
+            (b"a0".to_vec(), (MODE_FILE, blob)),
+        ]);
+        let names: Vec<u8> = serialized(&entries);
+        let position = |name: &[u8]| names.windows(name.len()).position(|window| window == name).unwrap();
+        assert!(position(b"a.md\0") < position(b"40000 a\0") && position(b"40000 a\0") < position(b"a0\0"));
+        assert_eq!(parsed(&names), entries);
+    }
+}
