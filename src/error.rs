@@ -36,7 +36,7 @@ impl FileError {
     }
 
     /// Adds the way out.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -119,6 +119,6 @@ mod tests {
         let error = toml::from_str::<Keys>(text).unwrap_err();
         let error = FileError::from_toml("drafts/k.md", text, 2, &error);
         assert_eq!(error.to_string(), "drafts/k.md:3: unknown field `sujbect`, expected `to` or `subject`");
-        assert_eq!(Hint::hint(&error).as_deref(), Some("did you mean `subject`?"));
+        assert_eq!(error.hint().as_deref(), Some("did you mean `subject`?"));
     }
 }

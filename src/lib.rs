@@ -12,6 +12,8 @@
 //! - 4, the arguments: `cli` (and `main.rs`)
 
 pub mod connector;
+pub mod draft;
+pub mod entry;
 pub mod error;
 pub mod git;
 pub mod id;

@@ -176,7 +176,8 @@ impl Confidence {
 impl fmt::Display for Confidence {
     /// Two decimals, never rounded up to a certainty that was not claimed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2}", (self.0 * 100.0).floor() / 100.0)
+        // The small addition keeps 0.29 from becoming 0.28: 0.29 * 100.0 is 28.999999999999996.
+        write!(f, "{:.2}", (self.0 * 100.0 + 1e-9).floor() / 100.0)
     }
 }
 

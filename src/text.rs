@@ -50,6 +50,36 @@ pub fn one_line(text: &str, chars_max: usize) -> String {
     cut
 }
 
+/// Writes `text` as a single-line TOML basic string, quotes included.
+///
+/// Every control or hidden character is escaped, so that nothing in it can end the string, start a
+/// line or hide from a reader.
+pub fn toml_string(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            c if is_hidden(c) && u32::from(c) > 0xffff => {
+                quoted.push_str(&format!("\\U{:08X}", u32::from(c)))
+            }
+            c if is_hidden(c) => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Writes texts as a single-line TOML array of strings.
+pub fn toml_strings<T: AsRef<str>>(texts: &[T]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| toml_string(text.as_ref())).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
 /// Returns the columns that `text` takes on a terminal.
 pub fn columns(text: &str) -> usize {
     text.width()

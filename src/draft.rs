@@ -1,0 +1,653 @@
+//! The draft file: what a person reads, edits and approves.
+//!
+//! TOML front matter between two `+++` lines, the answer in Markdown, git's scissors line, and below
+//! it the message that is answered, quoted. See `docs/draft-format.md`.
+//!
+//! Written by a writer of our own, because text from outside must never be able to end a string, a
+//! fence or the answer; read strictly, because an unclear draft must never be sent.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::error::FileError;
+use crate::id::DraftId;
+use crate::message::{Address, Message};
+use crate::plan::{Action, Confidence, Tier};
+use crate::text::{self, toml_string, toml_strings};
+
+/// The version of the format that this program writes and reads.
+pub const VERSION: u32 = 1;
+
+/// The fence around the front matter, a whole line.
+pub const FENCE: &str = "+++";
+
+/// The line that ends the answer: git's own scissors line.
+pub const SCISSORS: &str = "------------------------ >8 ------------------------";
+
+/// The most bytes of a draft file that are read.
+pub const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A person's decision, the word in line 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It waits for a person.
+    Draft,
+    /// A person wants exactly this sent.
+    Approved,
+}
+
+impl Status {
+    /// Returns the word as it stands in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Draft => "draft",
+            Status::Approved => "approved",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The keys that only the machine writes, the table `[draft]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Machine {
+    /// The draft's id.
+    pub id: DraftId,
+    /// What is to be done.
+    pub action: Action,
+    /// The source of the answered message, by its name in the wiring.
+    pub source: String,
+    /// The id of the answered message.
+    pub answers: String,
+    /// How grave it is.
+    pub tier: Tier,
+    /// How sure the brain said it was, to two decimals.
+    pub confidence: Confidence,
+    /// One sentence of the brain's, one line.
+    pub why: String,
+    /// What a person should know before approving.
+    pub findings: Vec<String>,
+}
+
+/// A draft as its file says it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// The decision.
+    pub status: Status,
+    /// The recipients.
+    pub to: Vec<Address>,
+    /// The other recipients.
+    pub cc: Vec<Address>,
+    /// The subject, one line.
+    pub subject: String,
+    /// Not before this time.
+    pub send_after: Option<Timestamp>,
+    /// Paths of committed files that go along.
+    pub attach: Vec<String>,
+    /// The machine's keys.
+    pub machine: Machine,
+    /// The answer, in Markdown, without blank lines around it; otherwise exactly as it was written.
+    pub body: String,
+    /// What stands below the scissors line; never sent.
+    pub context: String,
+}
+
+impl Draft {
+    /// Returns the draft's id.
+    pub fn id(&self) -> &DraftId {
+        &self.machine.id
+    }
+
+    /// Returns the name that the machine gives the file: `kqzmwvst-re-invoice-for-october.md`.
+    pub fn file_name(&self) -> String {
+        let slug = text::slug(&self.subject, 40);
+        if slug.is_empty() { format!("{}.md", self.id()) } else { format!("{}-{slug}.md", self.id()) }
+    }
+
+    /// Returns what will be done when this is approved: an escalation that a person answered is a reply.
+    pub fn effective_action(&self) -> Action {
+        match self.machine.action {
+            Action::Escalate => Action::Reply,
+            action => action,
+        }
+    }
+
+    /// Writes the file.
+    pub fn render(&self) -> String {
+        let mut file = format!("{FENCE}\nstatus = {}\n", toml_string(self.status.as_str()));
+        let addresses =
+            |list: &[Address]| toml_strings(&list.iter().map(Address::to_string).collect::<Vec<_>>());
+        file.push_str(&format!("to = {}\n", addresses(&self.to)));
+        if !self.cc.is_empty() {
+            file.push_str(&format!("cc = {}\n", addresses(&self.cc)));
+        }
+        file.push_str(&format!("subject = {}\n", toml_string(&self.subject)));
+        if let Some(time) = self.send_after {
+            file.push_str(&format!("send_after = {}\n", toml_string(&time.to_string())));
+        }
+        if !self.attach.is_empty() {
+            file.push_str(&format!("attach = {}\n", toml_strings(&self.attach)));
+        }
+        let machine = &self.machine;
+        file.push_str(&format!(
+            "\n[draft]\nversion = {VERSION}\nid = {}\naction = {}\nsource = {}\nanswers = {}\ntier = {}\nconfidence = {}\nwhy = {}\nfindings = {}\n{FENCE}\n",
+            toml_string(machine.id.as_str()),
+            toml_string(machine.action.as_str()),
+            toml_string(&machine.source),
+            toml_string(&machine.answers),
+            toml_string(machine.tier.as_str()),
+            machine.confidence,
+            toml_string(&machine.why),
+            toml_strings(&machine.findings),
+        ));
+        file.push_str(&format!("\n{}\n\n{SCISSORS}\n{}", self.body, self.context));
+        file
+    }
+
+    /// Reads a file strictly; `path` is how errors name it.
+    ///
+    /// # Errors
+    /// Everything that leaves a doubt about what is to be sent: a missing fence, an unknown or
+    /// repeated key, a conflict marker, none or two scissors lines, an address that is none.
+    pub fn parse(path: &str, file: &str) -> Result<Self, FileError> {
+        let parts = Parts::of(path, file)?;
+        let front: Front = toml::from_str(parts.front)
+            .map_err(|error| FileError::from_toml(path, parts.front, 2, &error))?;
+        let wrong = |span: std::ops::Range<usize>, what: String| {
+            FileError::new(path, what).at(2 + parts.front[..span.start].matches('\n').count())
+        };
+        let status = match front.status.get_ref().as_str() {
+            "draft" => Status::Draft,
+            "approved" => Status::Approved,
+            other => {
+                return Err(wrong(
+                    front.status.span(),
+                    format!("unknown status `{}`", text::one_line(other, 40)),
+                )
+                .with_hint("it is `draft` or `approved`"));
+            }
+        };
+        let addresses = |list: Vec<Spanned<String>>| -> Result<Vec<Address>, FileError> {
+            list.into_iter()
+                .map(|item| {
+                    Address::parse(item.get_ref()).ok_or_else(|| {
+                        wrong(
+                            item.span(),
+                            format!("`{}` is not an address", text::one_line(item.get_ref(), 80)),
+                        )
+                        .with_hint("write one address an item: \"Ada Brown <ada@example.org>\"")
+                    })
+                })
+                .collect()
+        };
+        let one_line = |item: Spanned<String>, key: &str| -> Result<String, FileError> {
+            let hidden =
+                item.get_ref().chars().any(|c| c == '\n' || c == '\t') || !text::is_visible(item.get_ref());
+            if hidden {
+                return Err(wrong(
+                    item.span(),
+                    format!("`{key}` has a line break or a hidden character in it"),
+                ));
+            }
+            Ok(item.into_inner())
+        };
+        let send_after = match front.send_after {
+            None => None,
+            Some(item) => Some(item.get_ref().parse().map_err(|_| {
+                wrong(item.span(), format!("`{}` is not a time", text::one_line(item.get_ref(), 40)))
+                    .with_hint("write it as \"2026-11-23T08:00:00+01:00\"")
+            })?),
+        };
+        if *front.draft.version.get_ref() != VERSION {
+            let version = *front.draft.version.get_ref();
+            return Err(wrong(
+                front.draft.version.span(),
+                format!("version {version} of the draft format is not known"),
+            )
+            .with_hint("install the git-drafts that wrote it"));
+        }
+        Ok(Self {
+            status,
+            to: addresses(front.to)?,
+            cc: addresses(front.cc)?,
+            subject: one_line(front.subject, "subject")?,
+            send_after,
+            attach: front.attach,
+            machine: Machine {
+                id: front
+                    .draft
+                    .id
+                    .get_ref()
+                    .parse()
+                    .map_err(|error: crate::id::NotAnId| wrong(front.draft.id.span(), error.to_string()))?,
+                action: front.draft.action,
+                source: front.draft.source,
+                answers: front.draft.answers,
+                tier: front.draft.tier,
+                confidence: front.draft.confidence,
+                why: front.draft.why,
+                findings: front.draft.findings,
+            },
+            body: without_blank_edges(&parts.body.replace("\r\n", "\n")).to_owned(),
+            context: parts.context.to_owned(),
+        })
+    }
+}
+
+/// Returns the text with another word in the status line, and nothing else changed.
+///
+/// # Errors
+/// As [`Draft::parse`]: what cannot be read cannot be approved.
+pub fn with_status(path: &str, file: &str, status: Status) -> Result<String, FileError> {
+    Draft::parse(path, file)?;
+    let parts = Parts::of(path, file)?;
+    let front: Front =
+        toml::from_str(parts.front).map_err(|error| FileError::from_toml(path, parts.front, 2, &error))?;
+    let span = front.status.span();
+    let offset = parts.front_start;
+    Ok(format!(
+        "{}{}{}",
+        &file[..offset + span.start],
+        toml_string(status.as_str()),
+        &file[offset + span.end..]
+    ))
+}
+
+/// Returns which machine keys differ from what was drafted, each with both values.
+pub fn changed_machine_keys(drafted: &Machine, found: &Machine) -> Vec<String> {
+    let mut changed = Vec::new();
+    let mut compare = |key: &str, was: String, is: String| {
+        if was != is {
+            changed.push(format!("`{key}` was {was} and is {is}"));
+        }
+    };
+    compare("id", toml_string(drafted.id.as_str()), toml_string(found.id.as_str()));
+    compare("action", toml_string(drafted.action.as_str()), toml_string(found.action.as_str()));
+    compare("source", toml_string(&drafted.source), toml_string(&found.source));
+    compare("answers", toml_string(&drafted.answers), toml_string(&found.answers));
+    compare("tier", toml_string(drafted.tier.as_str()), toml_string(found.tier.as_str()));
+    compare("confidence", drafted.confidence.to_string(), found.confidence.to_string());
+    compare("why", toml_string(&drafted.why), toml_string(&found.why));
+    compare("findings", toml_strings(&drafted.findings), toml_strings(&found.findings));
+    changed
+}
+
+/// Returns the body as drafts keep it: visible, `\n` line ends, no blank lines around it, and no line
+/// that could be taken for the scissors line.
+pub fn canonical_body(body: &str) -> String {
+    let visible = text::visible(body);
+    let lines: Vec<String> = visible
+        .lines()
+        .map(|line| if line.trim_end() == SCISSORS { format!(" {line}") } else { line.to_owned() })
+        .collect();
+    without_blank_edges(&lines.join("\n")).to_owned()
+}
+
+/// Returns the text from its first line that is not blank to its last one.
+fn without_blank_edges(text: &str) -> &str {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if !line.trim().is_empty() {
+            break;
+        }
+        start += line.len();
+    }
+    let rest = &text[start..];
+    let end = rest.trim_end().len();
+    let line_end = rest[end..].find('\n').map_or(rest.len(), |newline| end + newline);
+    &rest[..line_end]
+}
+
+/// Writes what stands below the scissors line of a draft that answers `messages`, oldest first.
+///
+/// Every line of theirs is quoted, so that nothing in it can look like a fence, scissors or a key.
+pub fn context(messages: &[&Message], needs_you: bool, bytes_max: usize) -> String {
+    let mut context = String::from(
+        "Everything below this line is context and is never sent.\n\
+         To send: set status to \"approved\" above and commit. To reject: delete this file and commit.\n",
+    );
+    if needs_you {
+        context
+            .push_str("NEEDS YOU: there is no answer yet. Write it above the line, or delete this file.\n");
+    }
+    for message in messages {
+        context.push_str(&format!("\nFrom: {}\n", message.from));
+        if let Some(date) = &message.date {
+            context.push_str(&format!("Date: {}\n", date.strftime("%a, %-d %b %Y %H:%M:%S %z")));
+        }
+        context.push_str(&format!("Subject: {}\n", message.subject));
+        for name in &message.attachments {
+            context.push_str(&format!("Attachment: {name}\n"));
+        }
+        context.push('\n');
+        let (body, cut) = text::bounded(&message.body, bytes_max);
+        for line in body.trim_end().lines() {
+            context.push_str(format!("> {line}").trim_end());
+            context.push('\n');
+        }
+        if cut {
+            context.push_str("> [cut here; the message is longer]\n");
+        }
+    }
+    context
+}
+
+struct Parts<'a> {
+    front: &'a str,
+    front_start: usize,
+    body: &'a str,
+    context: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(path: &str, file: &'a str) -> Result<Self, FileError> {
+        let wrong = |what: &str| FileError::new(path, what);
+        if file.len() > BYTES_MAX {
+            return Err(wrong("the file is larger than 4 MiB"));
+        }
+        let mut lines = Lines { file, at: 0, number: 0 };
+        if lines.next().map(|line| line.text) != Some(FENCE) {
+            return Err(wrong("the first line is not `+++`")
+                .at(1)
+                .with_hint("a draft begins with its front matter"));
+        }
+        let front_start = lines.at;
+        let mut front_end = None;
+        let mut body_start = None;
+        let mut scissors: Option<(usize, usize)> = None;
+        for line in lines {
+            let above = scissors.is_none();
+            if above
+                && ["<<<<<<< ", "||||||| ", ">>>>>>> "].iter().any(|marker| line.text.starts_with(marker))
+            {
+                return Err(wrong("a conflict marker")
+                    .at(line.number)
+                    .with_hint("resolve the conflict; nothing is sent from a file that has one"));
+            }
+            if front_end.is_none() {
+                if line.text == FENCE {
+                    front_end = Some(line.start);
+                    body_start = Some(line.end);
+                }
+            } else if line.text.trim_end() == SCISSORS {
+                if let Some((first, _)) = scissors {
+                    let first = 1 + file[..first].matches('\n').count();
+                    return Err(wrong("a second scissors line")
+                        .at(line.number)
+                        .with_hint(format!("the first is line {first}; delete one")));
+                }
+                scissors = Some((line.start, line.end));
+            }
+        }
+        let (Some(front_end), Some(body_start)) = (front_end, body_start) else {
+            return Err(wrong("the front matter is not closed by a line `+++`"));
+        };
+        let Some((body_end, context_start)) = scissors else {
+            return Err(wrong("the scissors line is gone").with_hint(format!(
+                "put this line below your answer, so that the context is not sent: {SCISSORS}"
+            )));
+        };
+        Ok(Self {
+            front: &file[front_start..front_end],
+            front_start,
+            body: &file[body_start..body_end],
+            context: &file[context_start..],
+        })
+    }
+}
+
+struct Lines<'a> {
+    file: &'a str,
+    at: usize,
+    number: usize,
+}
+
+struct Line<'a> {
+    /// Without its line end, be it `\n` or `\r\n`.
+    text: &'a str,
+    start: usize,
+    end: usize,
+    number: usize,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        let rest = &self.file[self.at..];
+        if rest.is_empty() {
+            return None;
+        }
+        let length = rest.find('\n').map_or(rest.len(), |newline| newline + 1);
+        let text = rest[..length].trim_end_matches('\n');
+        let start = self.at;
+        self.at += length;
+        self.number += 1;
+        Some(Line { text: text.strip_suffix('\r').unwrap_or(text), start, end: self.at, number: self.number })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Front {
+    status: Spanned<String>,
+    to: Vec<Spanned<String>>,
+    #[serde(default)]
+    cc: Vec<Spanned<String>>,
+    subject: Spanned<String>,
+    send_after: Option<Spanned<String>>,
+    #[serde(default)]
+    attach: Vec<String>,
+    draft: FrontMachine,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FrontMachine {
+    version: Spanned<u32>,
+    id: Spanned<String>,
+    action: Action,
+    source: String,
+    answers: String,
+    tier: Tier,
+    confidence: Confidence,
+    why: String,
+    findings: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::Hint;
+
+    fn draft() -> Draft {
+        Draft {
+            status: Status::Draft,
+            to: vec![Address::new("Ada Brown", "ada@example.org")],
+            cc: Vec::new(),
+            subject: "Re: Invoice for October".to_owned(),
+            send_after: None,
+            attach: Vec::new(),
+            machine: Machine {
+                id: "kqzmwvst".parse().unwrap(),
+                action: Action::Reply,
+                source: "mail".to_owned(),
+                answers: "<20261120113004.7c2f@example.org>".to_owned(),
+                tier: Tier::Medium,
+                confidence: Confidence::new(0.86).unwrap(),
+                why: "Asks where the October invoice is.".to_owned(),
+                findings: vec!["names a payment date".to_owned()],
+            },
+            body: "Hello Ada,\n\nyour invoice is in the portal.".to_owned(),
+            context: "Everything below this line is context and is never sent.\n\n> where is it?\n"
+                .to_owned(),
+        }
+    }
+
+    fn check(file: &str, wrong: &str) {
+        let error = Draft::parse("drafts/k.md", file).unwrap_err();
+        let hint = error.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+        assert_eq!(format!("{error}{hint}"), wrong);
+    }
+
+    #[test]
+    fn the_file_looks_as_documented() {
+        insta::assert_snapshot!(draft().render(), @r#"
+        +++
+        status = "draft"
+        to = ["Ada Brown <ada@example.org>"]
+        subject = "Re: Invoice for October"
+
+        [draft]
+        version = 1
+        id = "kqzmwvst"
+        action = "reply"
+        source = "mail"
+        answers = "<20261120113004.7c2f@example.org>"
+        tier = "medium"
+        confidence = 0.86
+        why = "Asks where the October invoice is."
+        findings = ["names a payment date"]
+        +++
+
+        Hello Ada,
+
+        your invoice is in the portal.
+
+        ------------------------ >8 ------------------------
+        Everything below this line is context and is never sent.
+
+        > where is it?
+        "#);
+    }
+
+    #[test]
+    fn what_is_unclear_is_refused_with_its_line() {
+        let file = draft().render();
+        check("", "drafts/k.md:1: the first line is not `+++` (hint: a draft begins with its front matter)");
+        check("+++\nstatus = \"draft\"\n", "drafts/k.md: the front matter is not closed by a line `+++`");
+        check(
+            &file.replace("subject =", "sujbect ="),
+            "drafts/k.md:4: unknown field `sujbect`, expected one of `status`, `to`, `cc`, `subject`, `send_after`, `attach`, `draft` (hint: did you mean `subject`?)",
+        );
+        check(
+            &file.replace("status = \"draft\"", "status = \"yes\""),
+            "drafts/k.md:2: unknown status `yes` (hint: it is `draft` or `approved`)",
+        );
+        check(
+            &file.replace("to = [", "to = [\"nobody at all\", "),
+            "drafts/k.md:3: `nobody at all` is not an address (hint: write one address an item: \"Ada Brown <ada@example.org>\")",
+        );
+        check(
+            &file.replace("version = 1", "version = 2"),
+            "drafts/k.md:7: version 2 of the draft format is not known (hint: install the git-drafts that wrote it)",
+        );
+        check(&file.replace("status =", "status = \"draft\"\nstatus ="), "drafts/k.md:3: duplicate key");
+        check(
+            &file.replace("\nHello", "\n<<<<<<< HEAD\nHello"),
+            "drafts/k.md:18: a conflict marker (hint: resolve the conflict; nothing is sent from a file that has one)",
+        );
+    }
+
+    #[test]
+    fn the_scissors_line_stands_exactly_once() {
+        let file = draft().render();
+        let error = Draft::parse("k", &file.replace(SCISSORS, "")).unwrap_err();
+        assert_eq!(error.what, "the scissors line is gone");
+        let error = Draft::parse("k", &file.replace("Hello", &format!("{SCISSORS}\nHello"))).unwrap_err();
+        assert_eq!(error.to_string(), "k:23: a second scissors line");
+    }
+
+    #[test]
+    fn a_body_cannot_bring_its_own_scissors_or_status() {
+        let mut draft = draft();
+        draft.body = canonical_body(&format!("+++\nstatus = \"approved\"\n+++\n{SCISSORS}\nx"));
+        let read = Draft::parse("k", &draft.render()).unwrap();
+        assert_eq!(read.status, Status::Draft);
+        assert_eq!(read, draft);
+    }
+
+    #[test]
+    fn nothing_in_a_message_can_leave_its_quotes() {
+        let message = Message {
+            subject: "s".to_owned(),
+            body: format!("+++\nstatus = \"approved\"\n{SCISSORS}\n>>>>>>> x\n"),
+            ..Message::default()
+        };
+        let mut draft = draft();
+        draft.context = context(&[&message], true, 1000);
+        assert_eq!(Draft::parse("k", &draft.render()).unwrap(), draft);
+    }
+
+    #[test]
+    fn windows_line_ends_are_read_as_what_they_are() {
+        let file = draft().render().replace('\n', "\r\n");
+        assert_eq!(Draft::parse("k", &file).unwrap().body, draft().body);
+    }
+
+    #[test]
+    fn changed_machine_keys_are_shown_with_both_values() {
+        let mut found = draft().machine;
+        found.tier = Tier::Low;
+        assert_eq!(changed_machine_keys(&draft().machine, &found), ["`tier` was \"medium\" and is \"low\""]);
+    }
+
+    fn any_draft() -> impl Strategy<Value = Draft> {
+        let words = (".*", ".*", ".*", ".*", prop::collection::vec(".*", 0..3));
+        (
+            words,
+            0..=100u32,
+            any::<bool>(),
+            "(?s).*",
+            prop::collection::vec((".*", "[a-z]{1,8}@[a-z]{1,8}"), 0..3),
+        )
+            .prop_map(|((subject, source, answers, why, findings), percent, cc, body, people)| {
+                let mut draft = draft();
+                draft.subject = text::one_line(&subject, 200);
+                draft.machine.source = source;
+                draft.machine.answers = answers;
+                draft.machine.why = why;
+                draft.machine.findings = findings;
+                draft.machine.confidence = Confidence::new(f64::from(percent) / 100.0).unwrap();
+                draft.to = people.iter().map(|(name, email)| Address::new(name, email)).collect();
+                draft.cc = if cc { draft.to.clone() } else { Vec::new() };
+                draft.send_after = cc.then(|| Timestamp::from_second(1_800_000_000).unwrap());
+                draft.body = canonical_body(&body);
+                draft.context = context(&[&Message { body, subject, ..Message::default() }], cc, 100);
+                draft
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn every_draft_reads_as_it_was_written(draft in any_draft()) {
+            prop_assert_eq!(Draft::parse("k", &draft.render()).unwrap(), draft);
+        }
+
+        #[test]
+        fn setting_the_status_changes_one_line(draft in any_draft()) {
+            let before = draft.render();
+            let after = with_status("k", &before, Status::Approved).unwrap();
+            let differing = before.lines().zip(after.lines()).filter(|(a, b)| a != b).count();
+            prop_assert_eq!(differing, 1);
+            prop_assert_eq!(before.lines().count(), after.lines().count());
+            prop_assert_eq!(after.lines().nth(1), Some("status = \"approved\""));
+            prop_assert_eq!(with_status("k", &after, Status::Draft).unwrap(), before);
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(file in "(?s).*") {
+            let _ = Draft::parse("k", &file);
+            let _ = Draft::parse("k", &format!("+++\n{file}\n+++\n{file}\n{SCISSORS}\n"));
+        }
+    }
+}
