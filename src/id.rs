@@ -76,7 +76,7 @@ pub struct ObjectId([u8; 20]);
 
 impl ObjectId {
     /// Makes the name of its twenty bytes.
-    pub fn new(bytes: [u8; 20]) -> Self {
+    pub const fn new(bytes: [u8; 20]) -> Self {
         Self(bytes)
     }
 

@@ -11,7 +11,9 @@
 //! - 3, the commands: [`commands`]
 //! - 4, the arguments: `cli` (and `main.rs`)
 
+pub mod approval;
 pub mod connector;
+pub mod delivery;
 pub mod draft;
 pub mod entry;
 pub mod error;
@@ -20,4 +22,6 @@ pub mod id;
 pub mod message;
 pub mod outgoing;
 pub mod plan;
+pub mod policy;
+pub mod render;
 pub mod text;

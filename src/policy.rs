@@ -1,0 +1,706 @@
+//! Decides what may become of a plan, and what may be sent.
+//!
+//! Everything here is a function of its arguments: no clock, no disk, no network. Nothing that is
+//! under review can loosen its own gate: of two policies the stricter one always wins, and nothing in
+//! a policy can run a program or name a credential.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::draft::Draft;
+use crate::error::FileError;
+use crate::message::{Address, Message};
+use crate::plan::{Action, Gate, Plan, Tier};
+use crate::text;
+
+/// The file of the policy in the drafts repository.
+pub const FILE: &str = "drafts.toml";
+
+/// The policy of a new desk, and the documentation of every key.
+pub const DEFAULT: &str = include_str!("../templates/drafts.toml");
+
+const VERSION: u32 = 1;
+
+/// Words of an unfinished text: a draft that has one is not sent.
+const PLACEHOLDERS: [&str; 4] = ["EDITME", "FIXME", "TODO", "XXX"];
+
+/// What counts as an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A commit by an approver.
+    Commit,
+    /// A merge into `main` by an approver.
+    Merge,
+}
+
+/// What a desk keeps of the messages it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// The message stands quoted below its draft.
+    Tracked,
+    /// Nothing of it is kept.
+    None,
+}
+
+/// Whom answers go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyTo {
+    /// The one who wrote, or whom that one names in `Reply-To`.
+    Sender,
+    /// All who got the message, too.
+    All,
+}
+
+/// The committed rules of a desk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// What counts as an approval.
+    pub mode: Mode,
+    /// What is kept of the messages.
+    pub context: Context,
+    /// The addresses of committers whose approval counts; empty for whoever owns the clone.
+    pub approvers: Vec<String>,
+    /// Whom answers go to.
+    pub reply: ReplyTo,
+    /// Patterns of addresses that are never written to.
+    pub deny: Vec<String>,
+    /// The most bytes of an answer.
+    pub body_bytes_max: usize,
+    /// The most sends in any hour.
+    pub sends_per_hour_max: usize,
+    /// Words whose mention no brain may answer.
+    pub escalate_words: Vec<String>,
+    tiers: BTreeMap<Action, Tier>,
+    gates: BTreeMap<Tier, Gate>,
+    undo_seconds: BTreeMap<Tier, u32>,
+    expire_days: BTreeMap<Tier, u32>,
+}
+
+impl Policy {
+    /// Returns the policy of a desk that has no policy file.
+    pub fn built_in() -> Self {
+        Self::parse(FILE, DEFAULT).expect("the template is tested")
+    }
+
+    /// Reads a policy file; `path` is how errors name it.
+    ///
+    /// # Errors
+    /// An unknown key, word or version, or a value out of range.
+    pub fn parse(path: &str, file: &str) -> Result<Self, FileError> {
+        let stored: Stored =
+            toml::from_str(file).map_err(|error| FileError::from_toml(path, file, 1, &error))?;
+        let defaults: Stored = toml::from_str(DEFAULT).expect("the template is tested");
+        let line_of =
+            |key: &str| file.lines().position(|line| line.trim_start().starts_with(key)).map(|line| line + 1);
+        let wrong = |key: &str, what: String| {
+            let error = FileError::new(path, what);
+            match line_of(key) {
+                Some(line) => error.at(line),
+                None => error,
+            }
+        };
+        if stored.version != VERSION {
+            return Err(wrong("version", format!("version {} of the policy is not known", stored.version))
+                .with_hint("install a newer git-drafts"));
+        }
+        let mode = match stored.mode.as_deref() {
+            None | Some("commit") => Mode::Commit,
+            Some("merge") => Mode::Merge,
+            Some(other) => {
+                return Err(wrong("mode", format!("unknown mode `{}`", text::one_line(other, 40)))
+                    .with_hint("it is `commit` or `merge`"));
+            }
+        };
+        let context = match stored.context.as_deref() {
+            None | Some("tracked") => Context::Tracked,
+            Some("none") => Context::None,
+            Some(other) => {
+                return Err(wrong("context", format!("unknown context `{}`", text::one_line(other, 40)))
+                    .with_hint("it is `tracked` or `none`"));
+            }
+        };
+        let reply = match stored.recipients.reply.as_deref() {
+            None | Some("sender") => ReplyTo::Sender,
+            Some("all") => ReplyTo::All,
+            Some(other) => {
+                return Err(wrong("reply", format!("unknown recipients `{}`", text::one_line(other, 40)))
+                    .with_hint("it is `sender` or `all`"));
+            }
+        };
+        let gates = merged(defaults.gates, stored.gates);
+        if gates.values().any(|gate| *gate == Gate::Auto) {
+            return Err(wrong(
+                "[gates]",
+                "the gate `auto` is not supported: nothing is sent without a person".to_owned(),
+            )
+            .with_hint("use `approve`"));
+        }
+        let mut expire_days = BTreeMap::new();
+        for (tier, time) in stored.expire {
+            let days = time
+                .strip_suffix('d')
+                .and_then(|days| days.parse().ok())
+                .filter(|days| (1..=3650).contains(days));
+            let days = days.ok_or_else(|| {
+                wrong(tier.as_str(), format!("`{}` is not a number of days", text::one_line(&time, 40)))
+                    .with_hint("write it as \"14d\"")
+            })?;
+            expire_days.insert(tier, days);
+        }
+        Ok(Self {
+            mode,
+            context,
+            approvers: stored.approvers.unwrap_or_default(),
+            reply,
+            deny: stored.recipients.deny.unwrap_or_default(),
+            body_bytes_max: stored.limits.body_bytes_max.or(defaults.limits.body_bytes_max).unwrap_or(0),
+            sends_per_hour_max: stored
+                .limits
+                .sends_per_hour_max
+                .or(defaults.limits.sends_per_hour_max)
+                .unwrap_or(0),
+            escalate_words: stored.escalate_when.words.unwrap_or_default(),
+            tiers: merged(defaults.tiers, stored.tiers),
+            gates,
+            undo_seconds: merged(defaults.undo_seconds, stored.undo_seconds),
+            expire_days,
+        })
+    }
+
+    /// Returns how grave an action is; high where the policy does not say.
+    pub fn tier(&self, action: Action) -> Tier {
+        self.tiers.get(&action).copied().unwrap_or(Tier::High)
+    }
+
+    /// Returns what a tier asks for; a signed approval where the policy does not say.
+    pub fn gate(&self, tier: Tier) -> Gate {
+        self.gates.get(&tier).copied().unwrap_or(Gate::ApproveSigned)
+    }
+
+    /// Returns how many seconds an approval of this tier waits before it is sent.
+    pub fn undo_seconds(&self, tier: Tier) -> u32 {
+        self.undo_seconds.get(&tier).copied().unwrap_or(0)
+    }
+
+    /// Returns after how many days an untouched draft of this tier expires, if it does.
+    pub fn expire_days(&self, tier: Tier) -> Option<u32> {
+        self.expire_days.get(&tier).copied()
+    }
+
+    fn denies(&self, address: &Address) -> bool {
+        self.deny.iter().any(|pattern| matches_pattern(&address.email, pattern))
+    }
+}
+
+/// What is wrong or remarkable about a plan or a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The policy has no such action, or this program cannot do it yet.
+    ActionNotAllowed(Action),
+    /// A reply with nothing in it.
+    EmptyBody,
+    /// Longer than the policy allows.
+    BodyTooLong {
+        /// Its bytes.
+        bytes: usize,
+        /// The most bytes.
+        bytes_max: usize,
+    },
+    /// Nobody to answer to.
+    NoRecipient,
+    /// The policy forbids writing to this address.
+    RecipientDenied(String),
+    /// A recipient that the answered message does not name.
+    Stranger(String),
+    /// Nothing in the subject.
+    EmptySubject,
+    /// A word of an unfinished text.
+    Placeholder(&'static str),
+    /// A character that nobody can see.
+    HiddenCharacter(char),
+    /// It says that something is attached, and nothing is.
+    NothingAttached,
+    /// Something that was noted in the message, or that one of the built-in classes says.
+    Noted(String),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Finding::ActionNotAllowed(action) => write!(f, "action `{action}` is not allowed"),
+            Finding::EmptyBody => f.write_str("the answer is empty"),
+            Finding::BodyTooLong { bytes, bytes_max } => {
+                write!(f, "the answer has {bytes} bytes, and {bytes_max} are allowed")
+            }
+            Finding::NoRecipient => f.write_str("there is nobody to answer to"),
+            Finding::RecipientDenied(email) => write!(f, "the policy forbids writing to {email}"),
+            Finding::Stranger(email) => write!(f, "recipient is new: {email}"),
+            Finding::EmptySubject => f.write_str("the subject is empty"),
+            Finding::Placeholder(word) => write!(f, "`{word}` still stands in the text"),
+            Finding::HiddenCharacter(c) => {
+                write!(f, "a hidden character, U+{:04X}, is in the text", u32::from(*c))
+            }
+            Finding::NothingAttached => f.write_str("it speaks of an attachment, and there is none"),
+            Finding::Noted(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What may become of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A draft, with its tier and what a person should know.
+    Drafted {
+        /// How grave it is.
+        tier: Tier,
+        /// What a person should know.
+        findings: Vec<Finding>,
+    },
+    /// No draft of this plan; the message goes to a person.
+    Refused {
+        /// Why.
+        findings: Vec<Finding>,
+    },
+}
+
+/// Whom an answer goes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recipients {
+    /// RFC 5322 `To`.
+    pub to: Vec<Address>,
+    /// RFC 5322 `Cc`.
+    pub cc: Vec<Address>,
+}
+
+/// Returns whom the answer to a message goes to: the envelope decides, and nothing else.
+///
+/// `Reply-To` before `From` (RFC 5322, 3.6.2); with `reply = "all"` the other addressees as `Cc`;
+/// never ourselves, and nobody twice.
+pub fn recipients(policy: &Policy, message: &Message, ours: &[Address]) -> Recipients {
+    let named =
+        if message.reply_to.is_empty() { std::slice::from_ref(&message.from) } else { &message.reply_to[..] };
+    let mut chosen = Recipients::default();
+    let fresh = |known: &[&[Address]], address: &Address| {
+        !address.email.is_empty()
+            && !ours.iter().any(|our| our.same_mailbox(address))
+            && !known.iter().any(|list| list.iter().any(|other| other.same_mailbox(address)))
+    };
+    for address in named {
+        if fresh(&[&chosen.to], address) && Address::parse(&address.to_string()).is_some() {
+            chosen.to.push(address.clone());
+        }
+    }
+    if policy.reply == ReplyTo::All {
+        for address in message.to.iter().chain(&message.cc) {
+            if fresh(&[&chosen.to, &chosen.cc], address) && Address::parse(&address.to_string()).is_some() {
+                chosen.cc.push(address.clone());
+            }
+        }
+    }
+    chosen
+}
+
+/// Returns the verdict on a plan, with every finding and not only the first.
+///
+/// `noted` is what the built-in classes and the scanner say about message and plan: with any of them
+/// no brain's answer becomes a draft. `route_tier` may raise the tier, never lower it.
+pub fn judge(
+    policy: &Policy,
+    message: &Message,
+    plan: &Plan,
+    recipients: &Recipients,
+    noted: &[String],
+    route_tier: Option<Tier>,
+) -> Verdict {
+    let mut findings: Vec<Finding> = noted.iter().cloned().map(Finding::Noted).collect();
+    match plan.action {
+        Action::Reply | Action::RouteAnswer => {
+            if plan.body.trim().is_empty() {
+                findings.push(Finding::EmptyBody);
+            }
+            if plan.body.len() > policy.body_bytes_max {
+                findings
+                    .push(Finding::BodyTooLong { bytes: plan.body.len(), bytes_max: policy.body_bytes_max });
+            }
+            if recipients.to.is_empty() {
+                findings.push(Finding::NoRecipient);
+            }
+            for address in recipients.to.iter().chain(&recipients.cc).filter(|address| policy.denies(address))
+            {
+                findings.push(Finding::RecipientDenied(address.email.clone()));
+            }
+        }
+        Action::Escalate => {}
+        action @ (Action::Note
+        | Action::MarkRead
+        | Action::Patch
+        | Action::Issue
+        | Action::Run
+        | Action::Ignore) => {
+            findings.push(Finding::ActionNotAllowed(action));
+        }
+    }
+    let escalated = plan.action == Action::Escalate;
+    if !findings.is_empty() && !escalated {
+        return Verdict::Refused { findings };
+    }
+    // A person may answer an escalation in place; then it is a reply.
+    let action = if escalated { Action::Reply } else { plan.action };
+    let mut tier = policy.tier(action).max(route_tier.unwrap_or(Tier::Low));
+    if !message.findings.is_empty() || !findings.is_empty() {
+        tier = raised(tier);
+    }
+    findings.extend(message.findings.iter().cloned().map(Finding::Noted));
+    Verdict::Drafted { tier, findings }
+}
+
+/// Returns what keeps an approved draft from being sent under this policy, every reason.
+///
+/// `envelope` is whom the answered message names; a recipient beyond it is a [`Finding::Stranger`],
+/// which raises the tier ([`tier_to_send`]) and is not a reason here.
+pub fn obstacles(policy: &Policy, draft: &Draft) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if draft.to.is_empty() {
+        found.push(Finding::NoRecipient);
+    }
+    for address in draft.to.iter().chain(&draft.cc).filter(|address| policy.denies(address)) {
+        found.push(Finding::RecipientDenied(address.email.clone()));
+    }
+    if draft.subject.trim().is_empty() {
+        found.push(Finding::EmptySubject);
+    }
+    if draft.body.trim().is_empty() {
+        found.push(Finding::EmptyBody);
+    }
+    if draft.body.len() > policy.body_bytes_max {
+        found.push(Finding::BodyTooLong { bytes: draft.body.len(), bytes_max: policy.body_bytes_max });
+    }
+    if let Some(word) =
+        PLACEHOLDERS.into_iter().find(|word| has_word(&draft.body, word) || has_word(&draft.subject, word))
+    {
+        found.push(Finding::Placeholder(word));
+    }
+    if let Some(hidden) =
+        draft.body.chars().find(|c| text::is_hidden(*c) && !matches!(c, '\u{200c}' | '\u{200d}'))
+    {
+        found.push(Finding::HiddenCharacter(hidden));
+    }
+    if draft.attach.is_empty() && speaks_of_attachment(&draft.body) {
+        found.push(Finding::NothingAttached);
+    }
+    match draft.effective_action() {
+        Action::Reply | Action::RouteAnswer => {}
+        action @ (Action::Note
+        | Action::MarkRead
+        | Action::Patch
+        | Action::Issue
+        | Action::Run
+        | Action::Escalate
+        | Action::Ignore) => found.push(Finding::ActionNotAllowed(action)),
+    }
+    found
+}
+
+/// Returns the recipients of a draft whom the answered message does not name.
+pub fn strangers(draft: &Draft, envelope: &Recipients) -> Vec<Finding> {
+    let known =
+        |address: &Address| envelope.to.iter().chain(&envelope.cc).any(|other| other.same_mailbox(address));
+    draft
+        .to
+        .iter()
+        .chain(&draft.cc)
+        .filter(|address| !known(address))
+        .map(|address| Finding::Stranger(address.email.clone()))
+        .collect()
+}
+
+/// Returns the tier by which an approved draft is gated: its own, the policies' now, raised by a
+/// stranger among the recipients; never milder than any of them.
+pub fn tier_to_send(policies: &[&Policy], draft: &Draft, has_strangers: bool) -> Tier {
+    let action = draft.effective_action();
+    let judged = policies.iter().map(|policy| policy.tier(action)).max().unwrap_or(Tier::High);
+    let tier = draft.machine.tier.max(judged);
+    if has_strangers { raised(tier) } else { tier }
+}
+
+/// Returns the strictest gate that any of the policies asks for.
+pub fn strictest_gate(policies: &[&Policy], tier: Tier) -> Gate {
+    policies.iter().map(|policy| policy.gate(tier)).max().unwrap_or(Gate::ApproveSigned)
+}
+
+/// Tells whether a committer may approve under all of the policies; `owner` owns this clone.
+pub fn may_approve(policies: &[&Policy], email: &str, owner: Option<&str>) -> bool {
+    policies.iter().all(|policy| {
+        if policy.approvers.is_empty() {
+            owner.is_some_and(|owner| owner.eq_ignore_ascii_case(email))
+        } else {
+            policy.approvers.iter().any(|approver| approver.eq_ignore_ascii_case(email))
+        }
+    })
+}
+
+/// Returns the next graver tier.
+pub fn raised(tier: Tier) -> Tier {
+    match tier {
+        Tier::Low => Tier::Medium,
+        Tier::Medium | Tier::High => Tier::High,
+    }
+}
+
+/// Matches an address against a pattern in which `*` stands for anything, without regard to case.
+fn matches_pattern(email: &str, pattern: &str) -> bool {
+    let (email, pattern) = (email.to_lowercase(), pattern.to_lowercase());
+    let mut pieces = pattern.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = email.strip_prefix(first) else { return false };
+    let pieces: Vec<&str> = pieces.collect();
+    let Some((last, middle)) = pieces.split_last() else { return rest.is_empty() };
+    for piece in middle {
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
+}
+
+/// Tells whether the writer's own lines promise an attachment.
+fn speaks_of_attachment(body: &str) -> bool {
+    let own = body.lines().filter(|line| !line.starts_with('>')).collect::<Vec<_>>().join(" ").to_lowercase();
+    [
+        "attached is",
+        "attached are",
+        "is attached",
+        "are attached",
+        "i attach",
+        "i have attached",
+        "i've attached",
+        "see attached",
+        "find attached",
+        "attached you will find",
+        "im anhang",
+        "anbei ",
+    ]
+    .into_iter()
+    .any(|phrase| own.contains(phrase))
+}
+
+fn merged<K: Ord, V>(mut defaults: BTreeMap<K, V>, stored: BTreeMap<K, V>) -> BTreeMap<K, V> {
+    defaults.extend(stored);
+    defaults
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u32,
+    mode: Option<String>,
+    context: Option<String>,
+    approvers: Option<Vec<String>>,
+    #[serde(default)]
+    tiers: BTreeMap<Action, Tier>,
+    #[serde(default)]
+    gates: BTreeMap<Tier, Gate>,
+    #[serde(default)]
+    undo_seconds: BTreeMap<Tier, u32>,
+    #[serde(default)]
+    expire: BTreeMap<Tier, String>,
+    #[serde(default)]
+    recipients: StoredRecipients,
+    #[serde(default)]
+    limits: StoredLimits,
+    #[serde(default)]
+    escalate_when: StoredEscalateWhen,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredRecipients {
+    deny: Option<Vec<String>>,
+    reply: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredLimits {
+    body_bytes_max: Option<usize>,
+    sends_per_hour_max: Option<usize>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredEscalateWhen {
+    words: Option<Vec<String>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Hint;
+    use crate::plan::Confidence;
+
+    fn policy(file: &str) -> Policy {
+        Policy::parse(FILE, &format!("version = 1\n{file}")).unwrap()
+    }
+
+    fn message() -> Message {
+        Message {
+            from: Address::new("Ada", "ada@example.org"),
+            to: vec![Address::new("Sam", "sam@example.com"), Address::new("Kim", "kim@example.com")],
+            ..Message::default()
+        }
+    }
+
+    fn plan(action: Action, body: &str) -> Plan {
+        Plan {
+            action,
+            body: body.to_owned(),
+            subject: None,
+            confidence: Confidence::new(1.0).unwrap(),
+            why: String::new(),
+        }
+    }
+
+    fn check(policy_file: &str, plan: &Plan, noted: &[&str], verdict: &str) {
+        let policy = policy(policy_file);
+        let ours = [Address::new("Sam", "sam@example.com")];
+        let recipients = recipients(&policy, &message(), &ours);
+        let noted: Vec<String> = noted.iter().map(|&text| text.to_owned()).collect();
+        let shown = match judge(&policy, &message(), plan, &recipients, &noted, None) {
+            Verdict::Drafted { tier, findings } => format!("{tier}: {}", listed(&findings)),
+            Verdict::Refused { findings } => format!("refused: {}", listed(&findings)),
+        };
+        assert_eq!(shown, verdict);
+    }
+
+    fn listed(findings: &[Finding]) -> String {
+        findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn the_template_is_the_built_in_policy() {
+        assert_eq!(Policy::built_in(), policy(""));
+    }
+
+    #[test]
+    fn a_plan_is_judged_by_the_policy_and_never_by_its_confidence() {
+        check("", &plan(Action::Reply, "Hello"), &[], "medium: ");
+        check("", &plan(Action::RouteAnswer, "Hello"), &[], "low: ");
+        check("", &plan(Action::Reply, "  "), &[], "refused: the answer is empty");
+        check(
+            "[limits]\nbody_bytes_max = 3",
+            &plan(Action::Reply, "Hello"),
+            &[],
+            "refused: the answer has 5 bytes, and 3 are allowed",
+        );
+        check(
+            "[recipients]\ndeny = [\"*@example.org\"]",
+            &plan(Action::Reply, "x"),
+            &[],
+            "refused: the policy forbids writing to ada@example.org",
+        );
+        check("", &plan(Action::Run, "x"), &[], "refused: action `run` is not allowed");
+        check("", &plan(Action::Escalate, ""), &[], "medium: ");
+    }
+
+    #[test]
+    fn what_no_brain_may_answer_becomes_an_escalation() {
+        check(
+            "",
+            &plan(Action::Reply, "Here it is"),
+            &["asks for a credential"],
+            "refused: asks for a credential",
+        );
+        check("", &plan(Action::Escalate, ""), &["asks for a credential"], "high: asks for a credential");
+    }
+
+    #[test]
+    fn an_action_without_a_tier_is_high() {
+        assert_eq!(Policy::built_in().tier(Action::Run), Tier::High);
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        for (file, wrong, hint) in [
+            (
+                "version = 2",
+                "drafts.toml:1: version 2 of the policy is not known",
+                "install a newer git-drafts",
+            ),
+            ("version = 1\nmode = \"pr\"", "drafts.toml:2: unknown mode `pr`", "it is `commit` or `merge`"),
+            (
+                "version = 1\n[gates]\nlow = \"auto\"",
+                "drafts.toml:2: the gate `auto` is not supported: nothing is sent without a person",
+                "use `approve`",
+            ),
+            ("version = 1\n[tiers]\nreply = \"mild\"", "drafts.toml:3: unknown tier `mild`", ""),
+            (
+                "version = 1\naprovers = []",
+                "drafts.toml:2: unknown field `aprovers`, expected one of `version`, `mode`, `context`, `approvers`, `tiers`, `gates`, `undo_seconds`, `expire`, `recipients`, `limits`, `escalate_when`",
+                "did you mean `approvers`?",
+            ),
+            (
+                "version = 1\n[expire]\nlow = \"soon\"",
+                "drafts.toml:3: `soon` is not a number of days",
+                "write it as \"14d\"",
+            ),
+        ] {
+            let error = Policy::parse(FILE, file).unwrap_err();
+            assert_eq!(error.to_string(), wrong);
+            assert_eq!(error.hint().unwrap_or_default(), hint);
+        }
+    }
+
+    #[test]
+    fn the_stricter_policy_wins() {
+        let loose = policy(
+            "approvers = [\"sam@example.com\", \"kim@example.com\"]\n[tiers]\nreply = \"low\"\n[gates]\nlow = \"approve\"",
+        );
+        let strict = policy("approvers = [\"sam@example.com\"]\n[gates]\nlow = \"approve_signed\"");
+        for both in [[&loose, &strict], [&strict, &loose]] {
+            assert_eq!(strictest_gate(&both, Tier::Low), Gate::ApproveSigned);
+            assert!(may_approve(&both, "Sam@Example.com", None));
+            assert!(!may_approve(&both, "kim@example.com", None));
+        }
+    }
+
+    #[test]
+    fn an_empty_list_of_approvers_means_the_owner_and_nobody_else() {
+        let policy = Policy::built_in();
+        assert!(may_approve(&[&policy], "sam@example.com", Some("sam@example.com")));
+        assert!(!may_approve(&[&policy], "kim@example.com", Some("sam@example.com")));
+        assert!(!may_approve(&[&policy], "kim@example.com", None));
+    }
+
+    #[test]
+    fn answers_go_where_the_envelope_says() {
+        let ours = [Address::new("", "sam@example.com")];
+        let mut message = message();
+        assert_eq!(recipients(&policy(""), &message, &ours).to, [message.from.clone()]);
+        let all = recipients(&policy("[recipients]\nreply = \"all\""), &message, &ours);
+        assert_eq!(all.cc, [Address::new("Kim", "kim@example.com")]);
+        message.reply_to = vec![Address::new("", "desk@example.org"), Address::new("", "DESK@example.org")];
+        assert_eq!(recipients(&policy(""), &message, &ours).to, [Address::new("", "desk@example.org")]);
+        message.reply_to = vec![ours[0].clone()];
+        assert_eq!(recipients(&policy(""), &message, &ours).to, []);
+    }
+
+    #[test]
+    fn patterns_match_whole_addresses() {
+        for (email, pattern, matches) in [
+            ("a@internal.example", "*@internal.example", true),
+            ("a@internal.example.org", "*@internal.example", false),
+            ("A@B.c", "a@b.C", true),
+            ("a@b.c", "", false),
+            ("bot-7@x.example", "bot-*@*.example", true),
+        ] {
+            assert_eq!(matches_pattern(email, pattern), matches, "{email} {pattern}");
+        }
+    }
+}
