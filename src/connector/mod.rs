@@ -4,6 +4,7 @@
 //! ledger or git.
 
 pub mod http;
+pub mod hub;
 
 use jiff::Timestamp;
 
