@@ -485,7 +485,8 @@ fn failure(error: &reqwest::Error, origin: &str, timeout: Duration) -> HttpError
         return HttpError::Invalid { what: format!("the request cannot be made: {}", innermost(error)) };
     }
     if error.is_connect() || error.is_dns() {
-        return HttpError::NotSent { origin, what: innermost(error) };
+        let what = if error.is_timeout() { "no connection in time".to_owned() } else { innermost(error) };
+        return HttpError::NotSent { origin, what };
     }
     let what = if error.is_timeout() {
         format!("nothing more within {} s", timeout.as_secs_f32())
