@@ -3,6 +3,9 @@
 //! A source must never send; a transport must never read an inbox. Neither knows drafts, the
 //! ledger or git.
 
+pub mod http;
+pub mod hub;
+
 use jiff::Timestamp;
 
 use crate::error::Hint;
