@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn nothing_in_it_can_run_load_or_track() {
         check("<script>x()</script>", "&lt;script&gt;x()&lt;/script&gt;");
-        check("a <b onclick=\"x\">b</b>", "<p>a &lt;b onclick=&quot;x&quot;&gt;b&lt;/b&gt;</p>");
+        check("a <b onclick=\"x\">b</b>", "<p>a &lt;b onclick=\"x\"&gt;b&lt;/b&gt;</p>");
         check("![seen](https://track.example/1.png)", "<p>seen</p>");
         check("[x](javascript:alert(1))", "<p>x</p>");
         check("[x](data:text/html,1) [y](//host/y)", "<p>x y</p>");
