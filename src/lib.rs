@@ -19,6 +19,7 @@ pub mod entry;
 pub mod error;
 pub mod git;
 pub mod id;
+pub mod ledger;
 pub mod message;
 pub mod outgoing;
 pub mod plan;

@@ -326,7 +326,7 @@ pub fn heal(repository: &Repository) -> Result<Vec<String>> {
     }
     remove(&aside)?;
     let Some((commit, changes)) = intent else { return Ok(healed) };
-    if remove_stale_ref_lock(repository, MAIN, Some(commit))? {
+    if remove_stale_ref_lock(repository, MAIN, commit)? {
         healed.push("removed the lock of `main` of a landing that was cut off".to_owned());
     }
     let on_main = repository.head()? == Head::Branch(MAIN.to_owned());
@@ -339,19 +339,33 @@ pub fn heal(repository: &Repository) -> Result<Vec<String>> {
 
 /// Removes the lock file of a branch that a process of ours died with.
 ///
-/// A lock that is empty and old, or that holds `ours`, is nobody's who still works.
-pub fn remove_stale_ref_lock(repository: &Repository, branch: &str, ours: Option<ObjectId>) -> Result<bool> {
+/// A lock that is old and empty, or that holds the commit of an intent, is nobody's who still works.
+fn remove_stale_ref_lock(repository: &Repository, branch: &str, ours: ObjectId) -> Result<bool> {
     let lock = lock_of(&repository.git_dir().join(branch));
-    let (Ok(content), Ok(metadata)) = (fs::read_to_string(&lock), fs::metadata(&lock)) else {
-        return Ok(false);
-    };
-    let age = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-    let ours = ours.is_some_and(|id| content.trim_end() == id.to_string());
-    let abandoned = content.is_empty() && age.is_some_and(|age| age > STALE_LOCK);
-    if ours || abandoned {
+    let Ok(content) = fs::read_to_string(&lock) else { return Ok(false) };
+    let ours = content.trim_end() == ours.to_string();
+    if ours || (content.is_empty() && is_old(&lock)) {
+        remove(&lock)?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// Removes the lock file of a branch that only we write, if it is older than any write of ours takes.
+///
+/// For whoever holds the lock that all writers of that branch take first.
+pub fn remove_own_ref_lock(repository: &Repository, branch: &str) -> Result<bool> {
+    let lock = lock_of(&repository.git_dir().join(branch));
+    let old = is_old(&lock);
+    if old {
         remove(&lock)?;
     }
-    Ok(ours || abandoned)
+    Ok(old)
+}
+
+fn is_old(path: &Path) -> bool {
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE_LOCK))
 }
 
 /// Notes that a `git commit` with this process id is being written, so that no tick moves the branch

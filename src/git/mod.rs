@@ -151,6 +151,15 @@ pub enum Head {
     Detached,
 }
 
+/// How two trees differ.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Paths that only the later tree has.
+    pub added: Vec<String>,
+    /// Paths of the earlier tree that the later one lacks or has otherwise.
+    pub rewritten: Vec<String>,
+}
+
 /// How a compare-and-swap of a branch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swap {
@@ -304,6 +313,30 @@ impl Repository {
             Some(entry) => self.entries(entry.id),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Compares two trees by path: what the later one adds, and what it changes or lacks.
+    pub fn compare(&self, before: Option<ObjectId>, after: ObjectId) -> Result<Comparison> {
+        let find = |id: ObjectId| {
+            self.inner.find_tree(to_oid(id)).map_err(|error| unreadable_id("tree", id, &error))
+        };
+        let before = before.map(find).transpose()?;
+        let after = find(after)?;
+        let diff = self
+            .inner
+            .diff_tree_to_tree(before.as_ref(), Some(&after), None)
+            .map_err(|error| unreadable("a difference", &error))?;
+        let mut comparison = Comparison::default();
+        for delta in diff.deltas() {
+            let path = |file: git2::DiffFile<'_>| {
+                file.path_bytes().map(|path| String::from_utf8_lossy(path).into_owned()).unwrap_or_default()
+            };
+            match delta.status() {
+                git2::Delta::Added => comparison.added.push(path(delta.new_file())),
+                _ => comparison.rewritten.push(path(delta.old_file())),
+            }
+        }
+        Ok(comparison)
     }
 
     /// Moves a branch from one commit to another, or makes it, if nobody else did meanwhile.

@@ -1,0 +1,718 @@
+//! The memory: what the machine did with each draft, on a branch that is only ever added to.
+//!
+//! The tree holds a folder for each draft (`kq/kqzmwvst/2-claimed.toml`), the policies that drafts were
+//! judged by, and a marker for each draft that is not finished (`open/kqzmwvst`), so that nothing here
+//! grows with what is done. The only paths that ever go away are those markers.
+//!
+//! The last tip that we wrote is remembered outside the repository. A ledger that is gone, rewound, or
+//! written by anybody else stops all sending: without memory nobody knows what was sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use crate::entry::Entry;
+use crate::error::{FileError, Hint};
+use crate::git::objects::{Batch, Changes};
+use crate::git::{GitError, Head, LEDGER, Repository, Swap, landing};
+use crate::id::{DraftId, ObjectId};
+
+const VERSION: u32 = 1;
+const HEAD_FILE: &str = "ledger.toml";
+const OPEN: &str = "open";
+const POLICY: &str = "policy";
+const TIP_FILE: &str = "ledger-tip";
+
+/// How often an append is tried while others append or hold the branch's lock.
+const ATTEMPTS: usize = 200;
+
+/// Why the ledger cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// git could not read or write.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// An entry cannot be understood.
+    #[error("ledger:{0}")]
+    Entry(FileError),
+    /// There is no ledger.
+    #[error("there is no branch `ledger`, so nobody knows what was sent")]
+    Missing,
+    /// The branch is behind what we wrote, or on another history.
+    #[error("the ledger was rewound: it was at {} and is at {}", remembered.short(), tip.short())]
+    Rewound {
+        /// The last tip that we wrote.
+        remembered: ObjectId,
+        /// The branch's tip.
+        tip: ObjectId,
+    },
+    /// Somebody else committed to it.
+    #[error("commit {} on the ledger is not the machine's", .0.short())]
+    Foreign(ObjectId),
+    /// A commit removed or changed what must stay.
+    #[error("commit {} on the ledger changes `{path}`", commit.short())]
+    Rewritten {
+        /// The commit.
+        commit: ObjectId,
+        /// The path.
+        path: String,
+    },
+    /// A worktree has it checked out.
+    #[error("the branch `ledger` is checked out")]
+    CheckedOut,
+    /// History is cut off.
+    #[error("the repository is a shallow clone")]
+    Shallow,
+    /// Others kept writing.
+    #[error("the ledger is locked by another process")]
+    Locked,
+    /// The memory outside the repository cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl Hint for LedgerError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            LedgerError::Git(error) => return error.hint(),
+            LedgerError::Entry(error) => return error.hint(),
+            LedgerError::Missing => {
+                "in a clone: `git fetch origin ledger:ledger`; otherwise restore the branch from a backup"
+                    .to_owned()
+            }
+            LedgerError::Rewound { remembered, .. } => format!(
+                "put it back: `git update-ref refs/heads/ledger {remembered}`; if that commit is gone, see `git drafts check`"
+            ),
+            LedgerError::Foreign(commit) | LedgerError::Rewritten { commit, .. } => {
+                format!("put the ledger back to before it: `git update-ref refs/heads/ledger {commit}^`")
+            }
+            LedgerError::CheckedOut => {
+                "check out `main` again: nobody but the machine writes the ledger".to_owned()
+            }
+            LedgerError::Shallow => "fetch the rest: `git fetch --unshallow`".to_owned(),
+            LedgerError::Locked => "try again; if it stays so, see `git drafts check`".to_owned(),
+            LedgerError::State { .. } => return None,
+        };
+        Some(hint)
+    }
+}
+
+/// Result of ledger work.
+pub type Result<T> = std::result::Result<T, LedgerError>;
+
+/// One entry that is to be added, with the files that go with it.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// The draft.
+    pub id: DraftId,
+    /// What happened.
+    pub entry: Entry,
+    /// Files beside the entry, by extension: the drafted or approved text (`md`), the raw approving
+    /// commit (`commit`).
+    pub files: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Note {
+    /// Makes a note without files.
+    pub fn new(id: &DraftId, entry: Entry) -> Self {
+        Self { id: id.clone(), entry, files: Vec::new() }
+    }
+}
+
+/// The ledger of a repository.
+pub struct Ledger<'r> {
+    repository: &'r Repository,
+    state: PathBuf,
+    desk_id: String,
+}
+
+/// A new tip of the ledger that is in a batch, and not yet on the branch.
+#[derive(Clone, Copy, Debug)]
+pub struct Staged {
+    from: ObjectId,
+    commit: ObjectId,
+}
+
+impl<'r> Ledger<'r> {
+    /// Makes the first commit of a new ledger, and returns the new desk's id.
+    ///
+    /// # Errors
+    /// Where the branch exists already, by anybody's hand.
+    pub fn create(repository: &Repository, now: Timestamp) -> Result<String> {
+        let desk_id = nonce().chars().take(8).collect::<String>();
+        let mut batch = Batch::new(repository);
+        let head = batch.blob(format!("version = {VERSION}\nid = \"{desk_id}\"\n").as_bytes());
+        let tree = batch.tree(None, &Changes::from([(HEAD_FILE.to_owned(), Some(head))]))?;
+        let commit = batch.commit(tree, &[], &message("ledger: begin"), now);
+        batch.write()?;
+        repository.flush()?;
+        match repository.swap(LEDGER, None, commit, "git-drafts: init")? {
+            Swap::Done => Ok(desk_id),
+            Swap::Lost => Err(LedgerError::Locked),
+        }
+    }
+
+    /// Returns the desk's id, which every clone of it shares; none where there is no ledger.
+    pub fn desk_id(repository: &Repository) -> Result<Option<String>> {
+        let Some(tip) = repository.tip(LEDGER)? else { return Ok(None) };
+        let Some(file) = repository.file_at(tip, HEAD_FILE)? else { return Err(LedgerError::Foreign(tip)) };
+        let file = String::from_utf8_lossy(&file);
+        let head: LedgerHead = toml::from_str(&file)
+            .map_err(|error| LedgerError::Entry(FileError::from_toml(HEAD_FILE, &file, 1, &error)))?;
+        if head.version != VERSION {
+            let what = format!("version {} of the ledger is not known", head.version);
+            return Err(LedgerError::Entry(
+                FileError::new(HEAD_FILE, what).with_hint("install a newer git-drafts"),
+            ));
+        }
+        let plain = head.id.len() == 8 && head.id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if plain { Ok(Some(head.id)) } else { Err(LedgerError::Foreign(tip)) }
+    }
+
+    /// Opens the ledger, if it is what we last saw or has only been added to since.
+    ///
+    /// `state` is the folder outside the repository that remembers its tip.
+    ///
+    /// # Errors
+    /// Everything that means that we do not know what was sent: see [`LedgerError`].
+    pub fn open(repository: &'r Repository, state: &Path) -> Result<Self> {
+        if repository.is_shallow() {
+            return Err(LedgerError::Shallow);
+        }
+        let Some(desk_id) = Self::desk_id(repository)? else { return Err(LedgerError::Missing) };
+        let checked_out =
+            repository.worktree().is_some() && repository.head()? == Head::Branch(LEDGER.to_owned());
+        if checked_out || !repository.linked_worktrees_on(LEDGER)?.is_empty() {
+            return Err(LedgerError::CheckedOut);
+        }
+        let ledger = Self { repository, state: state.to_path_buf(), desk_id };
+        ledger.check_continuity()?;
+        Ok(ledger)
+    }
+
+    /// Returns the desk's own id, eight hex digits.
+    pub fn desk(&self) -> &str {
+        &self.desk_id
+    }
+
+    /// Returns the ledger as it is now.
+    pub fn snapshot(&self) -> Result<Snapshot<'r>> {
+        Snapshot::of(self.repository)
+    }
+
+    /// Adds notes in one durable commit, whatever others add at the same time.
+    ///
+    /// `still` is asked on the newest state right before each attempt; where it says no, nothing is
+    /// added and the answer is false.
+    pub fn append_if(
+        &self,
+        notes: &[Note],
+        subject: &str,
+        now: Timestamp,
+        mut still: impl FnMut(&Snapshot<'_>) -> Result<bool>,
+    ) -> Result<bool> {
+        let _writing = self.write_lock()?;
+        for _ in 0..ATTEMPTS {
+            let snapshot = self.snapshot()?;
+            if !still(&snapshot)? {
+                return Ok(false);
+            }
+            let mut batch = Batch::new(self.repository);
+            let staged = stage_on(&snapshot, &mut batch, notes, subject, now)?;
+            batch.write()?;
+            self.repository.flush()?;
+            if self.swap(staged, subject)? {
+                return Ok(true);
+            }
+        }
+        Err(LedgerError::Locked)
+    }
+
+    /// Adds notes in one durable commit.
+    pub fn append(&self, notes: &[Note], subject: &str, now: Timestamp) -> Result<()> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        self.append_if(notes, subject, now, |_| Ok(true)).map(|_| ())
+    }
+
+    /// Adds the objects of a new tip to a batch that others share.
+    pub fn stage(
+        &self,
+        batch: &mut Batch<'_>,
+        notes: &[Note],
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<Staged> {
+        stage_on(&self.snapshot()?, batch, notes, subject, now)
+    }
+
+    /// Moves the branch to a staged tip whose batch is written and flushed; where somebody was faster,
+    /// adds the notes anew.
+    pub fn commit_staged(&self, staged: Staged, notes: &[Note], subject: &str, now: Timestamp) -> Result<()> {
+        {
+            let _writing = self.write_lock()?;
+            if self.swap(staged, subject)? {
+                return Ok(());
+            }
+        }
+        self.append(notes, subject, now)
+    }
+
+    /// Keeps a policy readable for as long as a draft that it judged.
+    pub fn policy_path(policy: ObjectId) -> String {
+        format!("{POLICY}/{policy}.toml")
+    }
+
+    fn swap(&self, staged: Staged, subject: &str) -> Result<bool> {
+        match self.repository.swap(LEDGER, Some(staged.from), staged.commit, subject)? {
+            Swap::Done => {
+                remember(&self.state, staged.commit)?;
+                Ok(true)
+            }
+            Swap::Lost => {
+                if !landing::remove_own_ref_lock(self.repository, LEDGER)? {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// Takes the lock that every writer of the branch holds while it moves it.
+    fn write_lock(&self) -> Result<File> {
+        let own = self.repository.own_dir();
+        let path = own.join("ledger.lock");
+        let locked = || -> io::Result<File> {
+            fs::create_dir_all(&own)?;
+            let file = File::options().create(true).append(true).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        locked().map_err(|error| LedgerError::State { path: path.clone(), error })
+    }
+
+    fn check_continuity(&self) -> Result<()> {
+        // The memory is read before the branch: a writer in between makes the branch newer, never older.
+        let remembered = remembered(&self.state)?;
+        let tip = self.repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
+        if remembered == Some(tip) {
+            return Ok(());
+        }
+        if let Some(remembered) = remembered {
+            self.check_growth(remembered, tip)?;
+        }
+        let _writing = self.write_lock()?;
+        remember(&self.state, tip)
+    }
+
+    /// Checks that from one commit to a later one the machine, and nobody else, added, and nothing else.
+    fn check_growth(&self, remembered: ObjectId, tip: ObjectId) -> Result<()> {
+        if !self.repository.descends(tip, remembered)? {
+            return Err(LedgerError::Rewound { remembered, tip });
+        }
+        let marker = format!("{OPEN}/");
+        let mut at = tip;
+        while at != remembered {
+            let commit = self.repository.commit(at)?;
+            let [parent] = commit.parents[..] else { return Err(LedgerError::Foreign(at)) };
+            if !commit.committer.is_machine() {
+                return Err(LedgerError::Foreign(at));
+            }
+            let before = self.repository.commit(parent)?.tree;
+            let comparison = self.repository.compare(Some(before), commit.tree)?;
+            if let Some(path) = comparison.rewritten.into_iter().find(|path| !path.starts_with(&marker)) {
+                return Err(LedgerError::Rewritten { commit: at, path });
+            }
+            at = parent;
+        }
+        Ok(())
+    }
+}
+
+/// The ledger at one moment.
+pub struct Snapshot<'r> {
+    repository: &'r Repository,
+    tip: ObjectId,
+    tree: ObjectId,
+}
+
+impl<'r> Snapshot<'r> {
+    /// Reads the branch's tip, without any check of continuity.
+    pub fn of(repository: &'r Repository) -> Result<Self> {
+        let tip = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
+        let tree = repository.commit(tip)?.tree;
+        Ok(Self { repository, tip, tree })
+    }
+
+    /// Returns a draft's entries, oldest first; empty where the ledger does not know it.
+    pub fn story(&self, id: &DraftId) -> Result<Vec<Entry>> {
+        let files = self.files(id)?;
+        let mut entries = BTreeMap::new();
+        for (name, blob) in files.iter().filter(|(name, _)| name.ends_with(".toml")) {
+            let path = format!("{}/{id}/{name}", id.shard());
+            let file = self.repository.read(*blob)?;
+            let entry = Entry::parse(&path, &String::from_utf8_lossy(&file)).map_err(LedgerError::Entry)?;
+            let number = number_of(name)
+                .ok_or_else(|| LedgerError::Entry(FileError::new(&path, "an entry without a number")))?;
+            entries.insert(number, entry);
+        }
+        Ok(entries.into_values().collect())
+    }
+
+    /// Returns the newest file with this extension beside a draft's entries, such as the approved text.
+    pub fn file(&self, id: &DraftId, kind: &str, extension: &str) -> Result<Option<Vec<u8>>> {
+        let end = format!("-{kind}.{extension}");
+        let newest = self
+            .files(id)?
+            .into_iter()
+            .filter(|(name, _)| name.ends_with(&end))
+            .max_by_key(|(name, _)| number_of(name));
+        match newest {
+            Some((_, blob)) => Ok(Some(self.repository.read(blob)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the drafts that are not finished.
+    pub fn open_ids(&self) -> Result<BTreeSet<DraftId>> {
+        let Some(folder) = self.repository.entry(self.tree, OPEN)? else { return Ok(BTreeSet::new()) };
+        Ok(self.repository.entries(folder.id)?.iter().filter_map(|entry| entry.name.parse().ok()).collect())
+    }
+
+    /// Returns the drafts whose ids begin with `prefix`, finished or not.
+    pub fn ids_with_prefix(&self, prefix: &str) -> Result<BTreeSet<DraftId>> {
+        let mut found = BTreeSet::new();
+        for shard in self.repository.entries(self.tree)?.iter().filter(|entry| entry.name.len() == 2) {
+            let near = prefix.starts_with(&shard.name) || shard.name.starts_with(prefix);
+            if near {
+                let entries = self.repository.entries(shard.id)?;
+                let matching = entries.iter().filter(|entry| entry.name.starts_with(prefix));
+                found.extend(matching.filter_map(|entry| entry.name.parse::<DraftId>().ok()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns a policy that judged some draft, as it was.
+    pub fn policy(&self, policy: ObjectId) -> Result<Option<Vec<u8>>> {
+        match self.repository.entry(self.tree, &Ledger::policy_path(policy))? {
+            Some(entry) => Ok(Some(self.repository.read(entry.id)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Counts the transmissions that began since a time.
+    pub fn sends_since(&self, since: Timestamp) -> Result<usize> {
+        let mut count = 0;
+        let mut at = self.tip;
+        loop {
+            let commit = self.repository.commit(at)?;
+            let Some(&parent) = commit.parents.first() else { return Ok(count) };
+            if commit.committer.when + SignedDuration::from_secs(1) < since {
+                return Ok(count);
+            }
+            let before = self.repository.commit(parent)?.tree;
+            let added = self.repository.compare(Some(before), commit.tree)?.added;
+            count += added.iter().filter(|path| path.ends_with("-sending.toml")).count();
+            at = parent;
+        }
+    }
+
+    /// Returns the newest commits, newest first: which entries each one added.
+    pub fn history(&self, count: usize) -> Result<Vec<(ObjectId, Vec<String>)>> {
+        let mut history = Vec::new();
+        let mut at = Some(self.tip);
+        while let (Some(id), true) = (at, history.len() < count) {
+            let commit = self.repository.commit(id)?;
+            let before = match commit.parents.first() {
+                Some(&parent) => Some(self.repository.commit(parent)?.tree),
+                None => None,
+            };
+            history.push((id, self.repository.compare(before, commit.tree)?.added));
+            at = commit.parents.first().copied();
+        }
+        Ok(history)
+    }
+
+    /// Returns which commit added each entry of a draft, oldest first.
+    ///
+    /// Walks back only as far as the draft's first entry.
+    pub fn commits_of(&self, id: &DraftId) -> Result<Vec<ObjectId>> {
+        let path = format!("{}/{id}", id.shard());
+        let mut commits = Vec::new();
+        let mut at = self.tip;
+        let mut here = self.repository.entry(self.tree, &path)?.map(|entry| entry.id);
+        while let Some(tree) = here {
+            let commit = self.repository.commit(at)?;
+            let before = match commit.parents.first() {
+                Some(&parent) => self.repository.entry_at(parent, &path)?.map(|entry| entry.id),
+                None => None,
+            };
+            if before != Some(tree) {
+                let count = |tree: Option<ObjectId>| -> Result<usize> {
+                    let Some(tree) = tree else { return Ok(0) };
+                    Ok(self
+                        .repository
+                        .entries(tree)?
+                        .iter()
+                        .filter(|entry| entry.name.ends_with(".toml"))
+                        .count())
+                };
+                let added = count(Some(tree))? - count(before)?.min(count(Some(tree))?);
+                commits.extend(std::iter::repeat_n(at, added));
+            }
+            let Some(&parent) = commit.parents.first() else { break };
+            at = parent;
+            here = before;
+        }
+        commits.reverse();
+        Ok(commits)
+    }
+
+    fn files(&self, id: &DraftId) -> Result<Vec<(String, ObjectId)>> {
+        let path = format!("{}/{id}", id.shard());
+        let Some(folder) = self.repository.entry(self.tree, &path)? else { return Ok(Vec::new()) };
+        Ok(self.repository.entries(folder.id)?.into_iter().map(|entry| (entry.name, entry.id)).collect())
+    }
+}
+
+/// Adds to a batch the tree and the commit that `notes` make of a snapshot.
+fn stage_on(
+    snapshot: &Snapshot<'_>,
+    batch: &mut Batch<'_>,
+    notes: &[Note],
+    subject: &str,
+    now: Timestamp,
+) -> Result<Staged> {
+    let mut changes = Changes::new();
+    let mut numbers: BTreeMap<&DraftId, usize> = BTreeMap::new();
+    let marker = batch.blob(b"");
+    for note in notes {
+        let number = match numbers.get(&note.id) {
+            Some(number) => *number,
+            None => {
+                snapshot.files(&note.id)?.iter().filter_map(|(name, _)| number_of(name)).max().unwrap_or(0)
+            }
+        } + 1;
+        numbers.insert(&note.id, number);
+        let folder = format!("{}/{}", note.id.shard(), note.id);
+        let entry = batch.blob(note.entry.render().as_bytes());
+        changes.insert(format!("{folder}/{}", note.entry.file_name(number)), Some(entry));
+        for (extension, bytes) in &note.files {
+            let file = batch.blob(bytes);
+            changes.insert(format!("{folder}/{number}-{}.{extension}", note.entry.fact.kind()), Some(file));
+        }
+        if let crate::entry::Fact::Drafted(drafted) = &note.entry.fact {
+            changes.insert(Ledger::policy_path(drafted.policy), Some(drafted.policy));
+        }
+        changes.insert(format!("{OPEN}/{}", note.id), note.entry.fact.is_open().then_some(marker));
+    }
+    let tree = batch.tree(Some(snapshot.tree), &changes)?;
+    let commit = batch.commit(tree, &[snapshot.tip], &message(subject), now);
+    Ok(Staged { from: snapshot.tip, commit })
+}
+
+/// A ledger commit's message; the nonce keeps two machines from ever making the same commit.
+fn message(subject: &str) -> String {
+    format!("{subject}\n\nNonce: {}\n", nonce())
+}
+
+fn nonce() -> String {
+    let mut bytes = [0; 16];
+    // The kernel fills 16 bytes in one call once it is seeded, which it is after boot.
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn number_of(name: &str) -> Option<usize> {
+    name.split_once('-').and_then(|(number, _)| number.parse().ok())
+}
+
+fn remembered(state: &Path) -> Result<Option<ObjectId>> {
+    let path = state.join(TIP_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => match text.trim().parse() {
+            Ok(tip) => Ok(Some(tip)),
+            Err(_) => Err(LedgerError::State {
+                path,
+                error: io::Error::other("not a commit id; see `git drafts check`"),
+            }),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(LedgerError::State { path, error }),
+    }
+}
+
+/// Writes the tip down, durably: a new file in place of the old one.
+fn remember(state: &Path, tip: ObjectId) -> Result<()> {
+    let path = state.join(TIP_FILE);
+    let new = state.join(format!("{TIP_FILE}.new"));
+    let written = || -> io::Result<()> {
+        fs::create_dir_all(state)?;
+        let mut file = File::create(&new)?;
+        io::Write::write_all(&mut file, format!("{tip}\n").as_bytes())?;
+        file.sync_data()?;
+        fs::rename(&new, &path)
+    };
+    written().map_err(|error| LedgerError::State { path: path.clone(), error })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LedgerHead {
+    version: u32,
+    id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Fact;
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_795_000_000).unwrap()
+    }
+
+    fn note(id: &str, fact: Fact) -> Note {
+        Note::new(&id.parse().unwrap(), Entry { at: now(), host: "atlas".to_owned(), generation: 1, fact })
+    }
+
+    fn failed() -> Fact {
+        Fact::Failed { reason: "no".to_owned() }
+    }
+
+    struct Bed {
+        folder: tempfile::TempDir,
+        repository: Repository,
+    }
+
+    impl Bed {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let repository = Repository::init(&folder.path().join("desk")).unwrap();
+            Ledger::create(&repository, now()).unwrap();
+            Self { folder, repository }
+        }
+
+        fn open(&self) -> Result<Ledger<'_>> {
+            Ledger::open(&self.repository, &self.folder.path().join("state"))
+        }
+
+        fn git(&self, arguments: &[&str]) -> String {
+            let mut command = self.repository.command();
+            command.args(["-c", "user.name=x", "-c", "user.email=x@example.com"]).args(arguments);
+            crate::git::run(&mut command).unwrap().trim_end().to_owned()
+        }
+    }
+
+    #[test]
+    fn entries_are_read_in_the_order_in_which_they_were_added() {
+        let bed = Bed::new();
+        let ledger = bed.open().unwrap();
+        ledger.append(&[note("kqzmwvst", Fact::Sending)], "sending: kqzmwvst", now()).unwrap();
+        for _ in 0..10 {
+            ledger.append(&[note("kqzmwvst", failed())], "failed: kqzmwvst", now()).unwrap();
+        }
+        let story = ledger.snapshot().unwrap().story(&"kqzmwvst".parse().unwrap()).unwrap();
+        assert_eq!(story.len(), 11);
+        assert_eq!(story[0].fact, Fact::Sending);
+        assert_eq!(ledger.snapshot().unwrap().commits_of(&"kqzmwvst".parse().unwrap()).unwrap().len(), 11);
+        assert_eq!(ledger.snapshot().unwrap().sends_since(now()).unwrap(), 1);
+    }
+
+    #[test]
+    fn only_unfinished_drafts_are_open() {
+        let bed = Bed::new();
+        let ledger = bed.open().unwrap();
+        ledger.append(&[note("kqzmwvst", Fact::Sending), note("mrnpmrnp", failed())], "x", now()).unwrap();
+        let open: Vec<String> =
+            ledger.snapshot().unwrap().open_ids().unwrap().iter().map(DraftId::to_string).collect();
+        assert_eq!(open, ["kqzmwvst"]);
+        ledger.append(&[note("kqzmwvst", failed())], "x", now()).unwrap();
+        assert!(ledger.snapshot().unwrap().open_ids().unwrap().is_empty());
+        assert_eq!(ledger.snapshot().unwrap().ids_with_prefix("m").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_rewound_ledger_is_refused() {
+        let bed = Bed::new();
+        let ledger = bed.open().unwrap();
+        ledger.append(&[note("kqzmwvst", Fact::Sending)], "x", now()).unwrap();
+        bed.git(&["update-ref", "refs/heads/ledger", "refs/heads/ledger^"]);
+        assert!(matches!(bed.open(), Err(LedgerError::Rewound { .. })));
+    }
+
+    #[test]
+    fn a_ledger_that_only_grew_is_accepted_even_when_its_tip_was_not_remembered() {
+        let bed = Bed::new();
+        let ledger = bed.open().unwrap();
+        let before = fs::read(bed.folder.path().join("state").join(TIP_FILE)).unwrap();
+        ledger.append(&[note("kqzmwvst", Fact::Sending)], "x", now()).unwrap();
+        fs::write(bed.folder.path().join("state").join(TIP_FILE), before).unwrap();
+        assert!(bed.open().is_ok());
+    }
+
+    #[test]
+    fn a_commit_that_is_not_the_machines_is_refused() {
+        let bed = Bed::new();
+        drop(bed.open().unwrap());
+        let commit = bed.git(&["commit-tree", "ledger^{tree}", "-p", "ledger", "-m", "mine"]);
+        bed.git(&["update-ref", "refs/heads/ledger", &commit]);
+        assert!(matches!(bed.open(), Err(LedgerError::Foreign(_))));
+    }
+
+    #[test]
+    fn a_missing_or_checked_out_ledger_is_refused() {
+        let bed = Bed::new();
+        bed.git(&["symbolic-ref", "HEAD", "refs/heads/ledger"]);
+        assert!(matches!(bed.open(), Err(LedgerError::CheckedOut)));
+        bed.git(&["symbolic-ref", "HEAD", "refs/heads/main"]);
+        bed.git(&["update-ref", "-d", "refs/heads/ledger"]);
+        assert!(matches!(bed.open(), Err(LedgerError::Missing)));
+    }
+
+    #[test]
+    fn a_lock_that_a_dead_process_left_heals() {
+        let bed = Bed::new();
+        let ledger = bed.open().unwrap();
+        let lock = bed.repository.git_dir().join("refs/heads/ledger.lock");
+        fs::write(&lock, "x").unwrap();
+        let old = std::time::SystemTime::now() - Duration::from_secs(5);
+        File::options().write(true).open(&lock).unwrap().set_modified(old).unwrap();
+        ledger.append(&[note("kqzmwvst", Fact::Sending)], "x", now()).unwrap();
+        assert!(!lock.exists());
+    }
+
+    #[test]
+    fn many_writers_lose_nothing() {
+        let bed = Bed::new();
+        drop(bed.open().unwrap());
+        let (place, state) = (bed.repository.place().to_path_buf(), bed.folder.path().join("state"));
+        thread::scope(|scope| {
+            for writer in 0..4 {
+                let (place, state) = (&place, &state);
+                scope.spawn(move || {
+                    let repository = Repository::open(place).unwrap();
+                    let ledger = Ledger::open(&repository, state).unwrap();
+                    for n in 0..10 {
+                        let id = DraftId::derive(&format!("{writer} {n}"), 8);
+                        ledger.append(&[note(id.as_str(), Fact::Sending)], "x", now()).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(bed.open().unwrap().snapshot().unwrap().open_ids().unwrap().len(), 40);
+    }
+}
