@@ -14,6 +14,7 @@
 pub mod approval;
 pub mod connector;
 pub mod delivery;
+pub mod desk;
 pub mod draft;
 pub mod entry;
 pub mod error;

@@ -1,0 +1,245 @@
+//! The desk: what the tip of `main` says about each draft.
+//!
+//! Reads blobs of commits only, never the worktree: what was approved is what is looked at. It never
+//! writes; landing and clearing go through [`crate::git::landing`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+
+use crate::approval::CommitFacts;
+use crate::delivery::OnDesk;
+use crate::draft::{self, Draft, Status};
+use crate::error::FileError;
+use crate::git::{DRAFTS, GitError, MAIN, Repository, Result};
+use crate::id::{DraftId, ObjectId};
+
+const MODE_FILE: u32 = 0o100_644;
+const MODE_EXECUTABLE: u32 = 0o100_755;
+
+/// One file in the drafts folder.
+#[derive(Clone, Debug)]
+pub struct DeskFile {
+    /// Its path in the repository.
+    pub path: String,
+    /// Its blob.
+    pub blob: ObjectId,
+    /// What it says, or why that is not clear.
+    pub draft: std::result::Result<Draft, FileError>,
+    /// The id, as far as one can tell.
+    pub id: Option<DraftId>,
+}
+
+/// All drafts at one commit of `main`.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// The commit.
+    pub tip: ObjectId,
+    /// The files, in the order of their names.
+    pub files: Vec<DeskFile>,
+}
+
+impl Desk {
+    /// Reads the tip of `main`.
+    ///
+    /// # Errors
+    /// Where there is no `main`, or anything of it cannot be read.
+    pub fn read(repository: &Repository) -> Result<Self> {
+        let tip = repository.tip(MAIN)?.ok_or_else(|| GitError::Unreadable {
+            what: MAIN.to_owned(),
+            why: "there is no such branch".to_owned(),
+        })?;
+        Self::at(repository, tip)
+    }
+
+    /// Reads the drafts of a commit.
+    pub fn at(repository: &Repository, tip: ObjectId) -> Result<Self> {
+        let mut files = Vec::new();
+        for entry in repository.files_in(tip, DRAFTS)? {
+            // Folders and dot files are the operator's own.
+            if entry.name.starts_with('.') || entry.mode == 0o040_000 {
+                continue;
+            }
+            let path = format!("{DRAFTS}/{}", entry.name);
+            let mut file = DeskFile {
+                id: id_in_name(&entry.name),
+                path,
+                blob: entry.id,
+                draft: Err(FileError::new("", "")),
+            };
+            file.draft = match entry.mode {
+                MODE_FILE | MODE_EXECUTABLE => {
+                    let bytes = repository.read(entry.id)?;
+                    let text = String::from_utf8_lossy(&bytes);
+                    file.id = id_in_text(&text).or(file.id);
+                    match std::str::from_utf8(&bytes) {
+                        Ok(text) => Draft::parse(&file.path, text),
+                        Err(_) => Err(FileError::new(&file.path, "not UTF-8").with_hint("save it as UTF-8")),
+                    }
+                }
+                _ => Err(FileError::new(&file.path, "not a plain file")
+                    .with_hint("a link or a submodule is never sent")),
+            };
+            if let Ok(draft) = &file.draft {
+                file.id = Some(draft.id().clone());
+            }
+            files.push(file);
+        }
+        refuse_twins(&mut files);
+        Ok(Self { tip, files })
+    }
+
+    /// Returns what stands here for an id.
+    pub fn on_desk(&self, id: &DraftId) -> OnDesk {
+        match self.find(id) {
+            None => OnDesk::Absent,
+            Some(DeskFile { draft: Err(_), .. }) => OnDesk::Unreadable,
+            Some(DeskFile { draft: Ok(draft), blob, .. }) => match draft.status {
+                Status::Draft => OnDesk::Draft(*blob),
+                Status::Approved => OnDesk::Approved(*blob),
+            },
+        }
+    }
+
+    /// Returns the file of an id.
+    pub fn find(&self, id: &DraftId) -> Option<&DeskFile> {
+        self.files.iter().find(|file| file.id.as_ref() == Some(id))
+    }
+
+    /// Returns the ids that stand here.
+    pub fn ids(&self) -> BTreeSet<DraftId> {
+        self.files.iter().filter_map(|file| file.id.clone()).collect()
+    }
+
+    /// Tells whether any file here is approved.
+    pub fn has_approved(&self) -> bool {
+        self.files.iter().any(|file| file.draft.as_ref().is_ok_and(|draft| draft.status == Status::Approved))
+    }
+}
+
+/// Returns what commits say about one approved blob: which of them hold exactly these bytes.
+pub fn approval_facts(
+    repository: &Repository,
+    blob: ObjectId,
+) -> impl FnMut(ObjectId) -> Result<CommitFacts> {
+    facts(repository, move |_, id| id == blob)
+}
+
+/// Returns what commits say about a draft's file, by its id and its landed bytes.
+pub fn removal_facts<'r>(
+    repository: &'r Repository,
+    id: &DraftId,
+    landed: ObjectId,
+) -> impl FnMut(ObjectId) -> Result<CommitFacts> + 'r {
+    let id = id.clone();
+    facts(repository, move |name, blob| blob == landed || id_in_name(name).as_ref() == Some(&id))
+}
+
+fn facts<'r>(
+    repository: &'r Repository,
+    is_it: impl Fn(&str, ObjectId) -> bool + 'r,
+) -> impl FnMut(ObjectId) -> Result<CommitFacts> + 'r {
+    let mut known: BTreeMap<ObjectId, bool> = BTreeMap::new();
+    move |id| {
+        let mut holds = |commit: ObjectId| -> Result<bool> {
+            if let Some(holds) = known.get(&commit) {
+                return Ok(*holds);
+            }
+            let holds = repository.files_in(commit, DRAFTS)?.iter().any(|entry| is_it(&entry.name, entry.id));
+            known.insert(commit, holds);
+            Ok(holds)
+        };
+        let commit = repository.commit(id)?;
+        let parents = commit
+            .parents
+            .iter()
+            .map(|&parent| holds(parent).map(|holds| (parent, holds)))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(CommitFacts {
+            id,
+            holds: holds(id)?,
+            parents,
+            machine: commit.committer.is_machine(),
+            name: commit.committer.name,
+            email: commit.committer.email,
+        })
+    }
+}
+
+/// Takes the lock under which the machine changes the desk; released when the file is dropped.
+pub fn lock(repository: &Repository) -> Result<File> {
+    let own = repository.own_dir();
+    let path = own.join("desk.lock");
+    let locked = || -> io::Result<File> {
+        fs::create_dir_all(&own)?;
+        let file = File::options().create(true).append(true).open(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    locked()
+        .map_err(|error| GitError::Unwritable { what: path.display().to_string(), why: error.to_string() })
+}
+
+/// Returns the id that a draft's file name begins with.
+pub fn id_in_name(name: &str) -> Option<DraftId> {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    let word = base.split(['-', '.']).next()?;
+    word.parse().ok()
+}
+
+/// Returns the id that an unreadable file still names, so that it is not taken for a removed one.
+fn id_in_text(text: &str) -> Option<DraftId> {
+    text.lines().take(200).find_map(|line| line.strip_prefix("id = \"")?.strip_suffix('"')?.parse().ok())
+}
+
+/// Refuses every file that shares its id with another one.
+fn refuse_twins(files: &mut [DeskFile]) {
+    let mut by_id: BTreeMap<DraftId, Vec<usize>> = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        if let Some(id) = &file.id {
+            by_id.entry(id.clone()).or_default().push(index);
+        }
+    }
+    for (id, indices) in by_id.into_iter().filter(|(_, indices)| indices.len() > 1) {
+        let paths: Vec<String> = indices.iter().map(|&index| files[index].path.clone()).collect();
+        for &index in &indices {
+            let file = &mut files[index];
+            let other = paths.iter().find(|path| **path != file.path).cloned().unwrap_or_default();
+            file.draft = Err(FileError::new(&file.path, format!("{other} has the id {id} too"))
+                .with_hint("delete one of the two and commit; nothing is sent from either"));
+        }
+    }
+}
+
+/// Returns a draft's text with another status, read from and written to the worktree.
+///
+/// # Errors
+/// As [`Draft::parse`], and where the file cannot be read or written.
+pub fn set_status(
+    repository: &Repository,
+    path: &str,
+    status: Status,
+) -> std::result::Result<bool, FileError> {
+    let Some(top) = repository.worktree() else {
+        return Err(FileError::new(path, "a bare repository has no worktree to edit"));
+    };
+    let file = top.join(path);
+    let failed = |error: io::Error| FileError::new(path, error.to_string());
+    let before = fs::read_to_string(&file).map_err(failed)?;
+    let after = draft::with_status(path, &before, status)?;
+    if after == before {
+        return Ok(false);
+    }
+    // Written aside and moved, so that an editor or a crash never sees half a draft.
+    let own = repository.own_dir();
+    let aside = own.join("edit");
+    fs::create_dir_all(&own).map_err(failed)?;
+    fs::write(&aside, after).map_err(failed)?;
+    match fs::rename(&aside, &file) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            fs::copy(&aside, &file).and_then(|_| fs::remove_file(&aside)).map_err(failed)?;
+        }
+        renamed => renamed.map_err(failed)?,
+    }
+    Ok(true)
+}
