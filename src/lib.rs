@@ -27,3 +27,4 @@ pub mod plan;
 pub mod policy;
 pub mod render;
 pub mod text;
+pub mod ui;

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use super::objects::{Batch, Changes};
+use super::objects::{Batch, Changes, blob_id};
 use super::{
     DRAFTS, GitError, Head, MAIN, Repository, Result, Swap, from_oid, to_oid, unreadable, unwritable,
     unwritable_io,
@@ -490,7 +490,7 @@ fn obstacle(
     }
     match (content(&top.join(path)), &change.bytes) {
         (Content::Missing, _) => None,
-        (Content::Bytes(found), _) if blob_id(&found) == Some(change.blob) => None,
+        (Content::Bytes(found), _) if blob_id(&found) == change.blob => None,
         _ => Some("another version is in the worktree"),
     }
 }
@@ -512,11 +512,7 @@ fn content(path: &Path) -> Content {
 }
 
 fn holds(path: &Path, blob: ObjectId) -> bool {
-    matches!(content(path), Content::Bytes(bytes) if blob_id(&bytes) == Some(blob))
-}
-
-fn blob_id(bytes: &[u8]) -> Option<ObjectId> {
-    git2::Oid::hash_object(git2::ObjectType::Blob, bytes).ok().map(from_oid)
+    matches!(content(path), Content::Bytes(bytes) if blob_id(&bytes) == blob)
 }
 
 /// Creates a file with its whole content at once, never over another.

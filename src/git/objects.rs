@@ -110,10 +110,7 @@ impl<'r> Batch<'r> {
     }
 
     fn add(&mut self, kind: Kind, bytes: Vec<u8>) -> ObjectId {
-        let mut digest = Sha1::new();
-        digest.update(format!("{} {}\0", kind.name(), bytes.len()));
-        digest.update(&bytes);
-        let id = ObjectId::new(digest.finalize().into());
+        let id = object_id(kind, &bytes);
         self.by_id.entry(id).or_insert_with(|| {
             self.objects.push((kind, bytes));
             self.objects.len() - 1
@@ -197,6 +194,18 @@ impl<'r> Batch<'r> {
         indexer.commit().map_err(|error| unwritable("a pack", &error))?;
         odb.refresh().map_err(|error| unwritable("a pack", &error))
     }
+}
+
+/// Returns the name that these bytes have as a blob.
+pub fn blob_id(bytes: &[u8]) -> ObjectId {
+    object_id(Kind::Blob, bytes)
+}
+
+fn object_id(kind: Kind, bytes: &[u8]) -> ObjectId {
+    let mut digest = Sha1::new();
+    digest.update(format!("{} {}\0", kind.name(), bytes.len()));
+    digest.update(bytes);
+    ObjectId::new(digest.finalize().into())
 }
 
 /// Writes an object's type and size the way packs do: three bits of type, then the size from its

@@ -1,0 +1,164 @@
+//! Gathers what there is to know about every draft that is not finished; `status` and `list` print it.
+
+use std::fs;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Context, Result, Session};
+use crate::delivery::{Facts, OnDesk, Step, Waiting, next};
+use crate::desk::Desk;
+use crate::draft::{Draft, Status};
+use crate::entry::{Drafted, Entry, Fact, drafted};
+use crate::error::FileError;
+use crate::git::DRAFTS;
+use crate::id::{DraftId, ObjectId};
+use crate::outgoing::Capabilities;
+
+/// Where a draft stands, in the order in which `status` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Approved in the worktree, and not committed.
+    ApprovedHere,
+    /// Removed in the worktree, and not committed.
+    RemovedHere,
+    /// Approved on `main`; the sender has it.
+    Approved,
+    /// Nobody knows whether it was sent.
+    Unsure,
+    /// Approved, and the other side said no, or the thread moved on.
+    Stopped,
+    /// It cannot be understood, or the machine does not know it.
+    Unclear,
+    /// It waits for a person.
+    Waiting,
+    /// It has not reached the desk yet.
+    Parked,
+    /// It was sent, and stands edited on the desk.
+    EditedAfter,
+}
+
+/// One draft that is not finished.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its id.
+    pub id: DraftId,
+    /// Where it stands.
+    pub place: Place,
+    /// Its file on the desk or in the worktree.
+    pub path: String,
+    /// What it says, as far as it can be read; the worktree's version before the committed one.
+    pub draft: Option<Draft>,
+    /// What was noted when it was drafted.
+    pub origin: Option<Drafted>,
+    /// Its last entry.
+    pub last: Option<Entry>,
+    /// What is wrong with its file.
+    pub error: Option<FileError>,
+    /// Since when it is here.
+    pub since: Option<Timestamp>,
+}
+
+impl Item {
+    /// Returns whom it goes to, for people.
+    pub fn recipient(&self) -> String {
+        let to = self.draft.as_ref().and_then(|draft| draft.to.first()).or_else(|| self.origin.as_ref().and_then(|origin| origin.to.first()));
+        to.map(|address| address.shown().to_owned()).unwrap_or_default()
+    }
+
+    /// Returns its subject.
+    pub fn subject(&self) -> String {
+        self.draft.as_ref().map(|draft| draft.subject.clone()).unwrap_or_default()
+    }
+
+    /// Returns how long it is here.
+    pub fn age(&self, now: Timestamp) -> Option<SignedDuration> {
+        self.since.map(|since| now.duration_since(since))
+    }
+
+    /// Tells whether nothing goes on without a person.
+    pub fn needs_you(&self) -> bool {
+        !matches!(self.place, Place::Approved | Place::Parked)
+    }
+}
+
+/// Returns every draft that is not finished, by place and then by age.
+pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<Item>> {
+    let snapshot = crate::ledger::Snapshot::of(&session.repository)?;
+    let facts = Facts {
+        now: context.now(),
+        not_before: None,
+        host: context.host(),
+        capabilities: Capabilities { dedupes: true, can_find: true },
+    };
+    let mut items = Vec::new();
+    for (id, story) in session.stories(desk, &snapshot)? {
+        let on_desk = desk.on_desk(&id);
+        let file = desk.find(&id);
+        let origin = drafted(&story).cloned();
+        let mut path = file.map(|file| file.path.clone()).or_else(|| origin.as_ref().map(|origin| origin.path.clone())).unwrap_or_default();
+        let mut draft = file.and_then(|file| file.draft.as_ref().ok()).cloned();
+        let error = file.and_then(|file| file.draft.as_ref().err()).cloned();
+        let mut place = match next(on_desk, &story, &facts) {
+            Step::Done => continue,
+            Step::JudgeRemoval => Place::Parked,
+            Step::Wait(Waiting::Decision) => Place::Waiting,
+            Step::Wait(Waiting::Resolve) | Step::NoteUnsure => Place::Unsure,
+            Step::Wait(Waiting::Failed | Waiting::Stale | Waiting::Rehearsed) => Place::Stopped,
+            Step::Wait(Waiting::EditedAfter) => Place::EditedAfter,
+            Step::Wait(Waiting::NoMemory | Waiting::Unreadable) => Place::Unclear,
+            Step::Withdraw if on_desk == OnDesk::Absent => Place::Parked,
+            Step::Withdraw => Place::Waiting,
+            Step::Until(_) | Step::Claim { .. } | Step::Send { .. } | Step::Ask { .. } | Step::Resend => Place::Approved,
+            Step::Clear { .. } => continue,
+        };
+        if let (Some(top), Some(file)) = (session.repository.worktree(), file)
+            && matches!(place, Place::Waiting | Place::Stopped)
+        {
+            match here(top, &file.path, file.blob) {
+                Here::Same => {}
+                Here::Gone => place = Place::RemovedHere,
+                Here::Changed(text) => {
+                    if let Ok(changed) = Draft::parse(&file.path, &text) {
+                        if changed.status == Status::Approved {
+                            place = Place::ApprovedHere;
+                        }
+                        draft = Some(changed);
+                    }
+                }
+            }
+            path.clone_from(&file.path);
+        }
+        if draft.is_none()
+            && place == Place::Parked
+            && let Some(bytes) = snapshot.file(&id, "drafted", "md")?
+        {
+            draft = Draft::parse(&path, &String::from_utf8_lossy(&bytes)).ok();
+        }
+        let since = story.iter().find(|entry| matches!(entry.fact, Fact::Drafted(_))).map(|entry| entry.at);
+        items.push(Item { id, place, path, draft, origin, last: story.last().cloned(), error, since });
+    }
+    // Files without any id are nobody's drafts, and still no reason to be silent.
+    for file in desk.files.iter().filter(|file| file.id.is_none()) {
+        if let Err(error) = &file.draft {
+            tracing::debug!(path = file.path, %error, "a file in the drafts folder is no draft");
+        }
+    }
+    items.sort_by(|a, b| (a.place, a.since, &a.id).cmp(&(b.place, b.since, &b.id)));
+    Ok(items)
+}
+
+enum Here {
+    Same,
+    Gone,
+    Changed(String),
+}
+
+fn here(top: &std::path::Path, path: &str, blob: ObjectId) -> Here {
+    debug_assert!(path.starts_with(DRAFTS));
+    match fs::read(top.join(path)) {
+        Ok(bytes) if crate::git::objects::blob_id(&bytes) == blob => Here::Same,
+        Ok(bytes) => Here::Changed(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Here::Gone,
+        Err(_) => Here::Same,
+    }
+}

@@ -1,0 +1,157 @@
+//! The only place that prints: data to stdout, talk to stderr, colour only on a terminal.
+//!
+//! A reader that goes away (`git drafts list | head`) is success, not an error.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Color, Style};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::Hint;
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a word means, for its colour; everything reads the same without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Good news: sent, staged.
+    Good,
+    /// It needs a person.
+    Attention,
+    /// Wrong or refused.
+    Bad,
+    /// An id.
+    Id,
+    /// A heading.
+    Heading,
+    /// Less important.
+    Faint,
+}
+
+/// The terminal, or what stands in for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Ui {
+    color_out: bool,
+    color_err: bool,
+}
+
+impl Ui {
+    /// Looks at stdout, stderr and the `NO_COLOR` convention once.
+    pub fn new(choice: ColorChoice) -> Self {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let wanted = |terminal: bool| match choice {
+            ColorChoice::Auto => terminal && !no_color,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        };
+        Self { color_out: wanted(io::stdout().is_terminal()), color_err: wanted(io::stderr().is_terminal()) }
+    }
+
+    /// Prints a line of data.
+    pub fn out(&self, line: impl Display) {
+        let _ = writeln!(io::stdout(), "{line}");
+    }
+
+    /// Prints data as it is, without a line end of our own.
+    pub fn raw(&self, bytes: &[u8]) {
+        let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
+    }
+
+    /// Prints a line of talk.
+    pub fn say(&self, line: impl Display) {
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+
+    /// Prints an error and its way out.
+    pub fn error(&self, error: &(impl Display + Hint)) {
+        self.say(format!("{} {error}", self.painted(self.color_err, Tone::Bad, "error:")));
+        if let Some(hint) = error.hint() {
+            self.hint(&hint);
+        }
+    }
+
+    /// Prints a warning.
+    pub fn warn(&self, warning: impl Display) {
+        self.say(format!("{} {warning}", self.painted(self.color_err, Tone::Attention, "warning:")));
+    }
+
+    /// Prints a way out.
+    pub fn hint(&self, hint: &str) {
+        self.say(format!("{} {hint}", self.painted(self.color_err, Tone::Faint, "hint:")));
+    }
+
+    /// Colours a word that goes to stdout.
+    pub fn paint(&self, tone: Tone, text: impl Display) -> String {
+        self.painted(self.color_out, tone, text)
+    }
+
+    fn painted(&self, color: bool, tone: Tone, text: impl Display) -> String {
+        if !color {
+            return text.to_string();
+        }
+        let plain = Style::new();
+        let fg = |color: AnsiColor| plain.fg_color(Some(Color::Ansi(color)));
+        let style = match tone {
+            Tone::Good => fg(AnsiColor::Green),
+            Tone::Attention => fg(AnsiColor::Yellow),
+            Tone::Bad => fg(AnsiColor::Red).bold(),
+            Tone::Id => fg(AnsiColor::Cyan),
+            Tone::Heading => plain.bold(),
+            Tone::Faint => plain.dimmed(),
+        };
+        format!("{style}{text}{style:#}")
+    }
+}
+
+/// Returns a time span in the largest unit that fits: `4 minutes`, `2 hours`, `3 days`.
+pub fn span(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
+    let (count, unit) = match seconds {
+        0..60 => (seconds, "second"),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    counted(usize::try_from(count).unwrap_or(0), unit)
+}
+
+/// Returns a count with its noun: `1 draft`, `2 drafts`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Returns a time as the local clock shows it: `Fri 20 Nov 11:45:02`.
+pub fn clock(time: Timestamp) -> String {
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%a %-d %b %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_short() {
+        for (seconds, shown) in [(0, "0 seconds"), (61, "1 minute"), (7300, "2 hours"), (200_000, "2 days")] {
+            assert_eq!(span(SignedDuration::from_secs(seconds)), shown);
+        }
+    }
+
+    #[test]
+    fn without_colour_there_are_no_escapes() {
+        let ui = Ui { color_out: false, color_err: false };
+        assert_eq!(ui.paint(Tone::Bad, "x"), "x");
+        let ui = Ui { color_out: true, color_err: false };
+        assert_eq!(ui.paint(Tone::Bad, "x"), "\u{1b}[1m\u{1b}[31mx\u{1b}[0m");
+    }
+}
