@@ -5,14 +5,16 @@
 //!
 //! The layers, lowest first; a module names only modules of lower layers (`tests/tidy.rs`):
 //!
-//! - 0, the nouns: [`error`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
-//! - 1, the core, pure functions: [`approval`], [`delivery`], [`draft`], [`policy`], [`render`], [`secret`]
+//! - 0, the nouns: [`error`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
+//! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`policy`], [`render`], [`secret`]
 //! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`git`], [`ledger`], [`notify`], [`ui`]
 //! - 3, the commands: [`commands`]
 //! - 4, the arguments: `cli` (and `main.rs`)
 
+pub mod automatic;
 pub mod connector;
 pub mod error;
+pub mod fold;
 pub mod id;
 pub mod message;
 pub mod outgoing;
