@@ -19,4 +19,5 @@ pub mod id;
 pub mod message;
 pub mod outgoing;
 pub mod plan;
+pub mod secret;
 pub mod text;
