@@ -6,7 +6,7 @@
 //! The layers, lowest first; a module names only modules of lower layers (`tests/tidy.rs`):
 //!
 //! - 0, the nouns: [`error`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
-//! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`policy`], [`render`], [`secret`]
+//! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`escalation`], [`policy`], [`render`], [`secret`]
 //! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`git`], [`ledger`], [`notify`], [`ui`]
 //! - 3, the commands: [`commands`]
 //! - 4, the arguments: `cli` (and `main.rs`)
@@ -14,6 +14,7 @@
 pub mod automatic;
 pub mod connector;
 pub mod error;
+pub mod escalation;
 pub mod fold;
 pub mod id;
 pub mod message;
