@@ -12,6 +12,7 @@
 //! - 4, the arguments: `cli` (and `main.rs`)
 
 pub mod automatic;
+pub mod brain;
 pub mod connector;
 pub mod error;
 pub mod escalation;
