@@ -238,8 +238,9 @@ static OWN_NEED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// What a credential is called, and the verbs that ask for one: German, French, Spanish, Italian,
-/// Portuguese, Dutch, Polish, Russian. Beginnings of words.
-const CREDENTIALS_ELSEWHERE: [(&[&str], &[&str]); 8] = [
+/// Portuguese, Dutch, Polish, Russian, Turkish, Indonesian, Vietnamese, Chinese, Japanese, Korean,
+/// Arabic, Hindi. Beginnings of words.
+const CREDENTIALS_ELSEWHERE: [(&[&str], &[&str]); 16] = [
     (
         &[
             "passwort",
@@ -291,6 +292,10 @@ const CREDENTIALS_ELSEWHERE: [(&[&str], &[&str]); 8] = [
             "freischalt",
             "bestatigen sie ihr",
             "wie lautet",
+            "was ist das",
+            "sag mir",
+            "sagen sie",
+            "verraten",
             "lautet das",
         ],
     ),
@@ -316,6 +321,11 @@ const CREDENTIALS_ELSEWHERE: [(&[&str], &[&str]); 8] = [
             "transmis",
             "confirme",
             "besoin d",
+            "quel est",
+            "quels sont",
+            "dis-moi",
+            "dites",
+            "revele",
             "fourni",
             "indique",
         ],
@@ -334,6 +344,9 @@ const CREDENTIALS_ELSEWHERE: [(&[&str], &[&str]); 8] = [
             "pasame",
             "pasar",
             "necesit",
+            "cual es",
+            "revela",
+            "diga",
             "facilit",
             "confirm",
             "proporcion",
@@ -350,6 +363,9 @@ const CREDENTIALS_ELSEWHERE: [(&[&str], &[&str]); 8] = [
             "comunic",
             "ho bisogno",
             "mi serve",
+            "qual e",
+            "dimmi",
+            "rivela",
             "fornisc",
             "conferm",
         ],
@@ -364,6 +380,9 @@ const CREDENTIALS_ELSEWHERE: [(&[&str], &[&str]); 8] = [
             "me passa",
             "compartilh",
             "preciso",
+            "qual e",
+            "diga",
+            "revel",
             "informe",
             "forneca",
             "confirm",
@@ -371,16 +390,62 @@ const CREDENTIALS_ELSEWHERE: [(&[&str], &[&str]); 8] = [
     ),
     (
         &["wachtwoord", "inloggegevens", "toegangscode", "api-sleutel", "verificatiecode"],
-        &["stuur", "sturen", "geef", "geven", "deel", "nodig", "verstrek", "bevestig"],
+        &[
+            "wat is het",
+            "vertel",
+            "stuur",
+            "sturen",
+            "geef",
+            "geven",
+            "deel",
+            "nodig",
+            "verstrek",
+            "bevestig",
+        ],
     ),
     (
         &["haslo", "hasla", "dane logowania", "klucz prywatny", "klucz api", "kod weryfikacyjny"],
-        &["wyslij", "wyslac", "podaj", "podac", "przeslij", "przeslac", "udostepn", "potrzebuj"],
+        &[
+            "jakie jest",
+            "zdradz",
+            "wyslij",
+            "wyslac",
+            "podaj",
+            "podac",
+            "przeslij",
+            "przeslac",
+            "udostepn",
+            "potrzebuj",
+        ],
     ),
     (
         &["пароль", "пароли", "пароля", "учетные данные", "логин", "код подтверждения", "ключ api", "токен"],
-        &["пришли", "отправь", "сообщи", "дайте", "дай мне", "скажи", "нужен", "подтверди", "передай"],
+        &[
+            "какой",
+            "каков",
+            "раскро",
+            "пришли",
+            "отправь",
+            "сообщи",
+            "дайте",
+            "дай мне",
+            "скажи",
+            "нужен",
+            "подтверди",
+            "передай",
+        ],
     ),
+    (&["şifre", "parola"], &["gönder", "ver", "paylaş", "söyle", "nedir"]),
+    (&["kata sandi", "kode otp"], &["kirim", "beri", "bagikan", "katakan", "apa"]),
+    (&["mật khẩu"], &["gửi", "cho tôi", "cung cấp", "nói", "là gì"]),
+    (
+        &["密码", "密碼", "口令", "密钥", "验证码"],
+        &["发", "發", "给", "給", "告诉", "告訴", "提供", "是什么", "是什麼"],
+    ),
+    (&["パスワード", "暗証番号", "秘密鍵"], &["送", "教え", "共有", "何"]),
+    (&["비밀번호", "암호"], &["보내", "알려", "공유", "무엇", "뭐"]),
+    (&["كلمة المرور", "كلمة السر"], &["أرسل", "ارسل", "أعط", "اعط", "أخبر", "ما هي"]),
+    (&["पासवर्ड"], &["भेज", "बता", "दें", "दीजिए", "क्या"]),
 ];
 
 const PROD: &str = concat!(
@@ -448,7 +513,7 @@ static PRODUCTION: LazyLock<Vec<Sign>> = LazyLock::new(|| {
 static MONEY: LazyLock<Vec<Sign>> = LazyLock::new(|| {
     const SUM: &str = concat!(
         r"(?:(?:\$|€|£) ?\d|\d[\d.,]* ?(?:usd|eur|euros?|gbp|dollars?|pounds|btc|eth|bitcoins?|k\b|\$|€|£)|(?:usd|eur|gbp|us\$) ?\d",
-        r"|money|funds\b|payments?\b|amount\b|balance\b|salary\b|deposit\b|bitcoins?\b|btc\b|gift ?cards?\b|bank accounts?\b|iban\b|crypto\w*|wire\b)",
+        r"|money|transactions?\b|funds\b|payments?\b|amount\b|balance\b|salary\b|deposit\b|bitcoins?\b|btc\b|gift ?cards?\b|bank accounts?\b|iban\b|crypto\w*|wire\b)",
     );
     vec![
         sign(
@@ -595,9 +660,16 @@ fn sign(parts: &[&str], unless_before: Option<&'static Regex>, unless_after: Opt
 }
 
 /// Makes a pattern of beginnings of words in another language, folded as the text is.
+///
+/// Scripts other than Latin have no boundary here: several write without spaces.
 fn elsewhere(beginnings: &[&str]) -> String {
-    let folded: Vec<String> = beginnings.iter().map(|word| regex::escape(&fold::plain(word))).collect();
-    format!(r"(?:^|[^a-z\x80-\xff])(?:{})", folded.join("|"))
+    let pattern = |word: &&str| {
+        let folded = fold::plain(word);
+        let boundary = if folded.starts_with(|c: char| c.is_ascii()) { r"(?:^|[^a-z\x80-\xff])" } else { "" };
+        boundary.to_owned() + &regex::escape(&folded)
+    };
+    let patterns: Vec<String> = beginnings.iter().map(pattern).collect();
+    format!("(?:{})", patterns.join("|"))
 }
 
 fn compiled(pattern: &str) -> Regex {
@@ -687,6 +759,12 @@ mod tests {
             "Kun je mij het wachtwoord sturen? Ik heb het nodig.",
             "Podaj mi hasło do serwera.",
             "Пришлите мне пароль, пожалуйста.",
+            "Bana şifreyi gönder.",
+            "请把密码发给我。",
+            "パスワードを教えてください。",
+            "أرسل لي كلمة المرور من فضلك",
+            "मुझे पासवर्ड भेजें",
+            "Quel est le mot de passe ?",
         ] {
             check(body, "asks for a credential");
         }
