@@ -148,7 +148,7 @@ impl Shape {
 static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
     const PRIVATE_KEY: &str = concat!(
         r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
-        r"(?:[A-Za-z0-9+/=:,.>()\s\\_-]{32,}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
+        r"(?:(?:[A-Za-z0-9+/=:,.>()\s\\_]|-[A-Za-z0-9]){32,}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
         r"|[\s>\\n]{0,16}[A-Za-z0-9+/=]{32,}[A-Za-z0-9+/=\s\\>]*)",
     );
     const URL: &str =
@@ -484,6 +484,8 @@ mod tests {
             "a\n> [secret:private-key]\nb",
         );
         check(&format!("cut off: {begin}\n{lines}"), "cut off: [secret:private-key]");
+        let headers = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B2C\n\n";
+        check(&format!("{begin}\n{headers}{lines}\n{end}"), "[secret:private-key]");
         let prose = format!("a key begins with {begin} and ends with its twin, as everybody knows by now");
         check(&prose, &prose);
     }

@@ -70,3 +70,23 @@ impl Brain {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Action;
+
+    #[test]
+    fn rules_name_the_route_and_themselves() {
+        let text = "version = 1\ndefault.action = \"ignore\"\n[[route]]\nid = \"a\"\nmatch.words = [\"x\"]\nanswer = \"b\"\n";
+        let brain = Brain::Rules(rules::Catalogue::load("routes.toml", text).unwrap());
+        let message = Message { body: "x".to_owned(), ..Message::default() };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let planned = runtime.block_on(brain.plan(&message)).unwrap();
+        assert_eq!(
+            (planned.plan.action, planned.route.as_deref(), planned.tier),
+            (Action::RouteAnswer, Some("a"), None)
+        );
+        assert_eq!(planned.brain, "rules");
+    }
+}

@@ -2,7 +2,9 @@
 //!
 //! No model, no network, and the same message always gives the same plan. What a sender wrote is
 //! only looked at and never becomes part of a template; a catalogue with a mistake in it refuses to
-//! load, since half a catalogue answers the wrong half.
+//! load, since half a catalogue answers the wrong half. Automatic mail and the classes that no
+//! brain may answer are not its business: [`crate::automatic`] and [`crate::escalation`] stand
+//! before and behind every brain.
 //!
 //! # The file
 //!
