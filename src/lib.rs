@@ -5,26 +5,38 @@
 //!
 //! The layers, lowest first; a module names only modules of lower layers (`tests/tidy.rs`):
 //!
-//! - 0, the nouns: [`error`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
-//! - 1, the core, pure functions: [`approval`], [`delivery`], [`draft`], [`policy`], [`render`], [`secret`]
+//! - 0, the nouns: [`entry`], [`error`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
+//! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`escalation`],
+//!   [`policy`], [`render`], [`secret`]
 //! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`git`], [`ledger`], [`notify`], [`ui`]
 //! - 3, the commands: [`commands`]
-//! - 4, the arguments: `cli` (and `main.rs`)
+//! - 4, the arguments: [`cli`] (and `main.rs`)
+
+#![deny(unsafe_code)]
 
 pub mod approval;
+pub mod automatic;
+pub mod brain;
+pub mod cli;
+pub mod commands;
+pub mod config;
 pub mod connector;
 pub mod delivery;
 pub mod desk;
 pub mod draft;
 pub mod entry;
 pub mod error;
+pub mod escalation;
+pub mod fold;
 pub mod git;
 pub mod id;
 pub mod ledger;
 pub mod message;
+pub mod notify;
 pub mod outgoing;
 pub mod plan;
 pub mod policy;
 pub mod render;
+pub mod secret;
 pub mod text;
 pub mod ui;
