@@ -5,8 +5,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::automatic;
 use crate::entry::{Entry, Fact, claim};
 use crate::id::ObjectId;
+use crate::message::{Address, Message};
 use crate::outgoing::Capabilities;
 
 /// What stands on the tip of `main` for an id.
@@ -215,6 +217,29 @@ pub fn generation(blob: ObjectId, story: &[Entry]) -> u32 {
     if resend || claimed.blob != blob { entry.generation + 1 } else { entry.generation }
 }
 
+/// Returns the message of a thread that makes an answer to `answered` stale: one that came later, from
+/// the other side or from ourselves. Automatic mail does not count.
+///
+/// `tail` is oldest first; `date` is the answered message's, for where it is not in the tail any more.
+pub fn newer<'m>(
+    tail: &'m [Message],
+    answered: &str,
+    date: Option<Timestamp>,
+    ours: &[Address],
+) -> Option<&'m Message> {
+    let position = tail.iter().rposition(|message| message.id == answered);
+    let later = |index: usize, message: &Message| match position {
+        Some(position) => index > position,
+        None => message.date.as_ref().zip(date).is_some_and(|(written, date)| written.timestamp() > date),
+    };
+    tail.iter().enumerate().filter(|(index, message)| later(*index, message)).map(|(_, message)| message).find(
+        |message| match automatic::reason(message, ours) {
+            None | Some(automatic::Reason::FromOurselves) => true,
+            Some(_) => false,
+        },
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -414,5 +439,22 @@ mod tests {
         let facts = Facts { not_before: Some(Timestamp::from_second(130).unwrap()), ..facts() };
         check_with(&facts, APPROVED, "drafted", "Until 130");
         check_with(&facts, APPROVED, "drafted claimed", "Send 1");
+    }
+
+    #[test]
+    fn a_thread_that_moved_on_is_noticed() {
+        let message = |id: &str, from: &str| Message {
+            id: id.to_owned(),
+            from: Address::new("", from),
+            ..Message::default()
+        };
+        let ours = [Address::new("", "sam@example.com")];
+        let mut tail = vec![message("<1>", "ada@example.org"), message("<2>", "ada@example.org")];
+        assert_eq!(newer(&tail, "<2>", None, &ours), None);
+        assert_eq!(newer(&tail, "<1>", None, &ours).unwrap().id, "<2>");
+        tail.push(message("<3>", "sam@example.com"));
+        assert_eq!(newer(&tail, "<2>", None, &ours).unwrap().id, "<3>");
+        tail[2] = message("<4>", "no-reply@example.org");
+        assert_eq!(newer(&tail, "<2>", None, &ours), None);
     }
 }

@@ -522,7 +522,7 @@ impl File<'_> {
             .map_err(|error| FileError::from_toml(self.path, self.text, 1, &error))?;
         let Some(version) = written.version else {
             let hint = format!("begin the file with `version = {VERSION}`");
-            return Err(FileError::new(self.path, "no version").hint(hint));
+            return Err(FileError::new(self.path, "no version").with_hint(hint));
         };
         let line = self.line(version.span().start);
         match version.get_ref().as_integer() {
@@ -542,7 +542,7 @@ impl File<'_> {
     fn default(&self, written: Option<Spanned<WrittenDefault>>) -> Result<Default, FileError> {
         let Some(written) = written else {
             let hint = "add `[default]` with `action = \"escalate\"`";
-            return Err(FileError::new(self.path, "no default: what no route knows has no action").hint(hint));
+            return Err(FileError::new(self.path, "no default: what no route knows has no action").with_hint(hint));
         };
         let WrittenDefault { action, why } = written.into_inner();
         match action.get_ref() {
@@ -579,7 +579,7 @@ impl File<'_> {
         if matches!(action, Action::Patch | Action::Issue | Action::Run) {
             let what = format!("route `{id}` cannot have the action `{action}`");
             let hint = "use `route_answer`, `reply`, `note`, `mark_read`, `escalate` or `ignore`";
-            wrong.push(self.error(action_line, what).hint(hint));
+            wrong.push(self.error(action_line, what).with_hint(hint));
         }
         let answer =
             match written.answer {
@@ -593,7 +593,7 @@ impl File<'_> {
                 Some(answer) if !needs_answer(action) => {
                     let what = format!("route `{id}` has an answer that its action `{action}` never uses");
                     let hint = "remove the answer, or use `action = \"route_answer\"`";
-                    wrong.push(self.error(self.line(answer.span().start), what).hint(hint));
+                    wrong.push(self.error(self.line(answer.span().start), what).with_hint(hint));
                     None
                 }
                 Some(answer) => self.answer(&id, &answer).map_err(|error| wrong.push(error)).ok(),
@@ -601,7 +601,7 @@ impl File<'_> {
                     if needs_answer(action) {
                         let what = format!("route `{id}` has no answer");
                         let hint = "add `answer = \"\"\"…\"\"\"`, or use `action = \"escalate\"`";
-                        wrong.push(self.error(line, what).hint(hint));
+                        wrong.push(self.error(line, what).with_hint(hint));
                     }
                     None
                 }
@@ -663,7 +663,7 @@ impl File<'_> {
         if positive.iter().all(|list| list.is_empty()) && written.pattern.is_none() {
             let what = format!("route `{id}` says nothing about what it matches");
             let hint = "name `words`, `subject`, `body`, `pattern`, `from` or `source` in `match`";
-            wrong.push(self.error(line, what).hint(hint));
+            wrong.push(self.error(line, what).with_hint(hint));
         }
         let matcher = Matcher {
             words: self.entries(id, &words, wrong),
