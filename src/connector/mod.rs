@@ -3,6 +3,8 @@
 //! A source must never send; a transport must never read an inbox. Neither knows drafts, the
 //! ledger or git.
 
+pub mod mail;
+
 use jiff::Timestamp;
 
 use crate::error::Hint;
