@@ -4,6 +4,7 @@
 //! ledger or git.
 
 pub mod mail;
+pub mod maildir;
 
 use jiff::Timestamp;
 
