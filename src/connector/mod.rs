@@ -5,6 +5,7 @@
 
 pub mod mail;
 pub mod maildir;
+pub mod sendmail;
 
 use jiff::Timestamp;
 
