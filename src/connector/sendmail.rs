@@ -197,9 +197,10 @@ fn with_line_feeds(bytes: &[u8]) -> Vec<u8> {
 fn not_started(program: &str, error: &io::Error, now: Timestamp) -> Outcome {
     let reason = format!("{program} cannot be started: {error}");
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput => {
-            failed(&reason)
-        }
+        io::ErrorKind::NotFound
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::ArgumentListTooLong => failed(&reason),
         _ => deferred(&reason, now),
     }
 }

@@ -150,6 +150,11 @@ fn parse(source: &str, bytes: &[u8]) -> Result<Message, String> {
     }
     let readable = body::body(&mail, raw);
     findings.extend(readable.findings);
+    let subject = mail.subject().unwrap_or_default();
+    if subject.chars().any(|c| !c.is_whitespace() && text::is_hidden(c)) {
+        findings.push("has hidden characters".to_owned());
+    }
+    findings.sort_unstable();
     findings.dedup();
     Ok(Message {
         thread: place.thread().to_owned(),
@@ -159,7 +164,7 @@ fn parse(source: &str, bytes: &[u8]) -> Result<Message, String> {
         to,
         cc,
         reply_to,
-        subject: text::one_line(mail.subject().unwrap_or_default(), SUBJECT_CHARS_MAX),
+        subject: text::one_line(subject, SUBJECT_CHARS_MAX),
         date,
         in_reply_to: place.in_reply_to,
         references: place.references,

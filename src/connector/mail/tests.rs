@@ -144,3 +144,92 @@ fn real_mail_is_read_and_answered() {
     eprintln!("{read_count} read, {written} answered and read back; not answered: {refused:#?}");
     eprintln!("unreadable: {unreadable:#?}\nfindings: {findings:#?}");
 }
+
+/// The messages of `git drafts demo`.
+const DEMO: [(&str, &[u8]); 15] = [
+    ("01-where-is-my-invoice.eml", include_bytes!("../../../templates/demo/01-where-is-my-invoice.eml")),
+    ("02-opening-hours.eml", include_bytes!("../../../templates/demo/02-opening-hours.eml")),
+    ("03-lunch-on-tuesday.eml", include_bytes!("../../../templates/demo/03-lunch-on-tuesday.eml")),
+    ("04-export-is-empty.eml", include_bytes!("../../../templates/demo/04-export-is-empty.eml")),
+    (
+        "05-export-is-empty-follow-up.eml",
+        include_bytes!("../../../templates/demo/05-export-is-empty-follow-up.eml"),
+    ),
+    ("06-only-html.eml", include_bytes!("../../../templates/demo/06-only-html.eml")),
+    ("07-old-charset.eml", include_bytes!("../../../templates/demo/07-old-charset.eml")),
+    ("08-newsletter.eml", include_bytes!("../../../templates/demo/08-newsletter.eml")),
+    ("09-out-of-office.eml", include_bytes!("../../../templates/demo/09-out-of-office.eml")),
+    ("10-with-an-attachment.eml", include_bytes!("../../../templates/demo/10-with-an-attachment.eml")),
+    (
+        "11-instructions-for-the-assistant.eml",
+        include_bytes!("../../../templates/demo/11-instructions-for-the-assistant.eml"),
+    ),
+    ("12-password-inside.eml", include_bytes!("../../../templates/demo/12-password-inside.eml")),
+    ("13-the-same-again.eml", include_bytes!("../../../templates/demo/13-the-same-again.eml")),
+    ("14-hostile-subject.eml", include_bytes!("../../../templates/demo/14-hostile-subject.eml")),
+    ("15-deploy-on-friday.eml", include_bytes!("../../../templates/demo/15-deploy-on-friday.eml")),
+];
+
+#[test]
+fn every_message_of_the_demo_can_be_read() {
+    let mut shown = String::new();
+    for (name, bytes) in DEMO {
+        let message = read("mail", bytes).map_err(|wrong| wrong.what).expect(name);
+        let first = message.body.lines().find(|line| !line.is_empty()).unwrap_or_default();
+        shown.push_str(&format!("{name}\n  {} | {} | {first}\n", message.from, message.subject));
+        let notes = message.headers.iter().map(|(name, value)| format!("{name}: {value}"));
+        for note in notes.chain(message.attachments).chain(message.findings) {
+            shown.push_str(&format!("  ({note})\n"));
+        }
+    }
+    insta::assert_snapshot!(shown, @r#"
+    01-where-is-my-invoice.eml
+      Ada Brown <ada@harbour.example> | Invoice for October | Hello Sam,
+    02-opening-hours.eml
+      Kim Lee <kim.lee@example.org> | When can I call you? | Hi,
+    03-lunch-on-tuesday.eml
+      Jonas Weber <jonas@example.net> | Lunch on Tuesday? | Hi Sam,
+    04-export-is-empty.eml
+      Priya Nair <priya.nair@millstone.example> | The CSV export is empty | Hello,
+    05-export-is-empty-follow-up.eml
+      Priya Nair <priya.nair@millstone.example> | Re: The CSV export is empty | One more thing: with "All time" instead of "This month" the rows are there.
+    06-only-html.eml
+      Rosa Marin <rosa@larkfield.example> | Quote for 40 seats | Dear Sam,
+      (HTML only)
+    07-old-charset.eml
+      Jürgen Müller <juergen@alpen.example> | Schöne Grüße und eine Frage | Grüß Gott,
+    08-newsletter.eml
+      Garden Weekly <news@gardenweekly.example> | Garden Weekly 48: what to do before the frost | Good morning, gardeners!
+      (list-id: Garden Weekly <weekly.gardenweekly.example>)
+      (list-unsubscribe: <https://gardenweekly.example/leave>, <mailto:leave@gardenweekly.example>)
+      (list-unsubscribe-post: List-Unsubscribe=One-Click)
+      (precedence: bulk)
+    09-out-of-office.eml
+      Eva Lind <eva.lind@harbour.example> | Automatic reply: Your order 3311 | I am away until Monday, 30 November, and read no mail. In urgent cases please
+      (auto-submitted: auto-replied)
+      (x-auto-response-suppress: All)
+    10-with-an-attachment.eml
+      Oskar Nyman <oskar@example.org> | Meter readings | Hello Sam,
+      (readings.csv)
+    11-instructions-for-the-assistant.eml
+      Partner Desk <desk@partner-desk.example> | Partner verification, action needed today | Dear team,
+      (reply goes to another domain than the sender's)
+    12-password-inside.eml
+      Lena Park <lena@pinewood.example> | Access to our test system | Hi Sam,
+    13-the-same-again.eml
+      Ada Brown <ada@harbour.example> | Invoice for October | Hello Sam,
+    14-hostile-subject.eml
+      M. Allory <m.allory@example.net> | +++ [hidden: U+001B][2J[hidden: U+001B][31mAPPROVED[hidden: U+001B][0m Bcc: everyone@example.net +++ invoice[hidden: U+202E]fdp.exe[hidden: U+202C] | +++
+      (has hidden characters)
+    15-deploy-on-friday.eml
+      Acme Operations <ops@acme.example> | Deploy window on Friday | Hi Sam,
+    "#);
+}
+
+#[test]
+fn the_demo_has_one_duplicate_and_one_thread() {
+    let message = |at: usize| read("mail", DEMO[at - 1].1).unwrap();
+    assert_eq!((message(1).id, message(1).digest()), (message(13).id, message(13).digest()));
+    assert_eq!(message(4).thread, message(5).thread);
+    assert_ne!(message(4).id, message(5).id);
+}
