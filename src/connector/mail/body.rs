@@ -7,7 +7,7 @@
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::html::html_to_text;
-use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use mail_parser::decoders::quoted_printable::quoted_printable_decode_char;
 use mail_parser::{HeaderName, Message, MessagePart, MimeHeaders, PartType};
 
 use crate::text;
@@ -131,12 +131,51 @@ fn transfer_decoded(part: &MessagePart<'_>, raw: &[u8], bytes: &[u8]) -> Vec<u8>
         .and_then(|header| raw.get(header.offset_start as usize..header.offset_end as usize))
         .map(|value| String::from_utf8_lossy(value).trim().to_ascii_lowercase())
         .unwrap_or_default();
-    let decoded = match value.as_str() {
-        "base64" => base64_decode(bytes),
-        "quoted-printable" => quoted_printable_decode(bytes),
-        _ => None,
-    };
-    decoded.unwrap_or_else(|| bytes.to_vec())
+    match value.as_str() {
+        "base64" => base64_decoded(bytes),
+        "quoted-printable" => quoted_printable_decoded(bytes),
+        _ => bytes.to_vec(),
+    }
+}
+
+/// Decodes the lines of base64, and keeps what follows them: mailing lists add their footers there.
+fn base64_decoded(bytes: &[u8]) -> Vec<u8> {
+    let is_code = |byte: u8| byte.is_ascii_alphanumeric() || b"+/= \t\r\n".contains(&byte);
+    let mut end = 0;
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        if !line.iter().all(|&byte| is_code(byte)) {
+            break;
+        }
+        end += line.len();
+    }
+    let Some(mut decoded) = base64_decode(&bytes[..end]) else { return bytes.to_vec() };
+    decoded.extend_from_slice(&bytes[end..]);
+    decoded
+}
+
+/// Decodes quoted-printable, and keeps an `=` that stands for nothing, as RFC 2045 advises.
+fn quoted_printable_decoded(bytes: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let content = line.trim_ascii_end();
+        let (content, soft) = match content.strip_suffix(b"=") {
+            Some(content) if line.ends_with(b"\n") => (content, true),
+            Some(_) | None => (content, false),
+        };
+        let mut rest = content;
+        while let Some((&byte, after)) = rest.split_first() {
+            let code = match after {
+                [first, second, ..] if byte == b'=' => quoted_printable_decode_char(*first, *second),
+                _ => None,
+            };
+            decoded.push(code.unwrap_or(byte));
+            rest = if code.is_some() { &after[2..] } else { after };
+        }
+        if !soft && line.ends_with(b"\n") {
+            decoded.push(b'\n');
+        }
+    }
+    decoded
 }
 
 /// Returns the text, and whether its character set had to be guessed.
@@ -210,4 +249,86 @@ fn attachment_name(part: &MessagePart<'_>) -> String {
     let Some(kind) = part.content_type() else { return "unnamed".to_owned() };
     let kind = format!("unnamed {}/{}", kind.ctype(), kind.subtype().unwrap_or("unknown"));
     text::one_line(&kind, ATTACHMENT_NAME_CHARS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::mail::read::read;
+
+    fn check(encoding: &str, content: &str) -> String {
+        let mail = format!("From: ada@example.org\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{content}");
+        read("mail", mail.as_bytes()).unwrap().body
+    }
+
+    #[test]
+    fn broken_encodings_are_decoded_as_far_as_they_go() {
+        assert_eq!(
+            check("quoted-printable", "Gr=C3=BC=C3=\r\n=9Fe, a=b, 1=, ==41 =  \r\nend="),
+            "Grüße, a=b, 1=, =A end="
+        );
+        assert_eq!(check("BASE64", "SGVs\r\nbG8=\r\n"), "Hello");
+        assert_eq!(check("base64", "SGVsbG8K\r\n-- \r\nthe list's footer"), "Hello\n-- \nthe list's footer");
+        assert_eq!(check("x-unknown", "=41"), "=41");
+    }
+
+    #[test]
+    fn a_character_set_that_is_not_named_is_guessed() {
+        let mail = b"From: ada@example.org\r\n\r\nGr\xfc\xdfe";
+        let message = read("mail", mail).unwrap();
+        assert_eq!(message.body, "Grüße");
+        assert!(message.findings.contains(&"the character set was guessed".to_owned()));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_so() {
+        let head = "From: ada@example.org\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n";
+        let line = "[cut here: the message is longer than 256 KiB]";
+        for (letter, cut) in
+            [("x", false), ("\u{200b}", true), ("ä\u{7}", true), ("👩\u{200d}", true), ("\u{7}x", true)]
+        {
+            let message = read("mail", format!("{head}{}", letter.repeat(200_000)).as_bytes()).unwrap();
+            assert!(message.body.len() <= TEXT_BYTES_MAX);
+            assert!(text::is_visible(&message.body));
+            assert_eq!(message.body.ends_with(line), cut, "{letter:?}");
+            assert_eq!(message.findings.contains(&"text was cut at 256 KiB".to_owned()), cut);
+        }
+    }
+
+    #[test]
+    fn an_empty_plain_text_gives_way_to_the_html() {
+        let mail = "From: ada@example.org\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n\
+            --b\r\n\r\n \r\n--b\r\nContent-Type: text/html\r\n\r\n<p>hello<br>there</p>\r\n--b--";
+        let message = read("mail", mail.as_bytes()).unwrap();
+        assert_eq!(message.body, "hello\nthere");
+        assert!(message.findings.contains(&"HTML only".to_owned()));
+    }
+
+    #[test]
+    fn two_texts_that_differ_are_a_finding() {
+        let parts = |html: &str| {
+            let plain = "Please find attached seven yellow bananas, hand picked yesterday morning.";
+            let mail = format!(
+                "From: ada@example.org\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n\
+                 --b\r\n\r\n{plain}\r\n--b\r\nContent-Type: text/html\r\n\r\n{html}\r\n--b--"
+            );
+            read("mail", mail.as_bytes())
+                .unwrap()
+                .findings
+                .iter()
+                .any(|finding| finding.contains("something else"))
+        };
+        assert!(parts("<p>Transfer the money today, thanks, your director</p>"));
+        assert!(!parts("<p>Please find attached seven <b>yellow</b> bananas, picked yesterday.</p>"));
+    }
+
+    #[test]
+    fn attached_messages_are_named_and_not_read() {
+        let mail = "From: ada@example.org\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+            --b\r\n\r\nsee below\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n\
+            From: x@example.net\r\n\r\nsecret\r\n--b--";
+        let message = read("mail", mail.as_bytes()).unwrap();
+        assert_eq!(message.body, "see below");
+        assert_eq!(message.attachments, ["unnamed message/rfc822"]);
+    }
 }
