@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::OFlags;
 
-use crate::connector::mail::read::{self, RAW_BYTES_MAX};
+use crate::connector::mail::limits::RAW_BYTES_MAX;
+use crate::connector::mail::read;
 use crate::connector::{ConnectorError, Window};
 use crate::message::{Fetched, Message, Unreadable};
 use crate::text;

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 pub mod body;
+pub mod limits;
 pub mod read;
 pub mod write;
 

@@ -8,19 +8,10 @@ use jiff::civil;
 use jiff::tz::{Offset, TimeZone};
 use mail_parser::{Addr, DateTime, Header, HeaderName, HeaderValue, MessageParser, MimeHeaders};
 
+use crate::connector::mail::limits::{self, PARTS_MAX};
 use crate::connector::mail::{body, message_id};
 use crate::message::{Address, Fetched, Message, Unreadable, sha256_hex};
 use crate::text;
-
-/// Bytes of a mail that is read at all.
-pub const RAW_BYTES_MAX: usize = 25 * 1024 * 1024;
-
-/// Parts of a mail that is read at all, those of attached messages included.
-pub const PARTS_MAX: usize = 64;
-
-/// Lines that look like the head of a part. It bounds how deep messages can nest in messages before
-/// the parser sees them: the parser's recursion is as deep as they are.
-const PART_HEADS_MAX: usize = 8 * PARTS_MAX;
 
 /// Addresses kept of each header.
 pub const ADDRESSES_MAX: usize = 100;
@@ -105,7 +96,7 @@ pub fn read(source: &str, bytes: &[u8]) -> Fetched {
 
 /// Reads only a mail's place in its thread, which takes a fraction of the time.
 pub fn place(bytes: &[u8]) -> Option<Place> {
-    let bytes = bytes.get(..RAW_BYTES_MAX).unwrap_or(bytes);
+    limits::check(bytes).ok()?;
     std::panic::catch_unwind(|| {
         let mail = parser().parse_headers(without_mbox_line(bytes))?;
         Some(place_of(&mail.parts.first()?.headers, bytes))
@@ -120,18 +111,10 @@ fn native_id(bytes: &[u8]) -> String {
 
 fn parse(source: &str, bytes: &[u8]) -> Result<Message, String> {
     let raw = without_mbox_line(bytes);
-    if raw.trim_ascii().is_empty() {
-        return Err("is empty".to_owned());
-    }
-    if bytes.len() > RAW_BYTES_MAX {
-        return Err("is larger than 25 MiB".to_owned());
-    }
-    if part_heads(raw) > PART_HEADS_MAX {
-        return Err(format!("has more than {PARTS_MAX} parts"));
-    }
+    limits::check(raw)?;
     let mail = parser().parse(raw).ok_or("has no headers")?;
     if body::count_parts(&mail) > PARTS_MAX {
-        return Err(format!("has more than {PARTS_MAX} parts"));
+        return Err(limits::too_many_parts());
     }
     let headers = mail.parts.first().map(|part| part.headers.as_slice()).unwrap_or_default();
     let mut findings = Vec::new();
@@ -190,16 +173,6 @@ fn without_mbox_line(bytes: &[u8]) -> &[u8] {
         return bytes;
     }
     bytes.iter().position(|&byte| byte == b'\n').map(|end| &bytes[end + 1..]).unwrap_or_default()
-}
-
-/// Counts the lines that the parser could take for a `Content-Type` header, wherever they stand.
-fn part_heads(bytes: &[u8]) -> usize {
-    const NAME: &[u8] = b"content-type";
-    let is_head = |line: &[u8]| {
-        let name = line.iter().filter(|byte| !byte.is_ascii_whitespace()).skip_while(|&&byte| byte == b':');
-        name.take(NAME.len()).map(u8::to_ascii_lowercase).eq(NAME.iter().copied())
-    };
-    bytes.split(|&byte| byte == b'\n').filter(|line| is_head(line)).count()
 }
 
 fn values<'x, 'a>(
@@ -341,6 +314,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::connector::mail::limits::{PART_HEADS_MAX, RAW_BYTES_MAX};
 
     const PLAIN: &str = "Message-ID: <1@example.org>\r\nFrom: Ada Brown <ada@example.org>\r\n\
         To: Sam <sam@example.com>\r\nSubject: Hello\r\nDate: Fri, 20 Nov 2026 11:30:04 +0100\r\n";

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use crate::connector::mail::read;
+use crate::connector::mail::limits::RAW_BYTES_MAX;
 use crate::connector::mail::tests::outgoing;
 use crate::connector::mail::write::write;
 use crate::connector::maildir::outbox::Transport;
@@ -111,7 +111,7 @@ fn what_is_no_mail_is_named_not_dropped() {
     put(folder.path(), "new/1.x", "");
     put(folder.path(), "new/2.x", "Subject: nobody\n\nhello\n");
     let large = fs::File::create(folder.path().join("new/3.x")).unwrap();
-    large.set_len(read::RAW_BYTES_MAX as u64 + 1).unwrap();
+    large.set_len(RAW_BYTES_MAX as u64 + 1).unwrap();
     let ids = fetched(&source(folder.path()));
     assert_eq!(ids.len(), 3);
     assert!(ids.contains(&"file:3.x".to_owned()), "{ids:?}");
