@@ -5,10 +5,17 @@
 
 pub mod http;
 pub mod hub;
+pub mod mail;
+pub mod maildir;
+pub mod sendmail;
+
+use std::fs::File;
 
 use jiff::Timestamp;
 
 use crate::error::Hint;
+use crate::message::{Fetched, Message};
+use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
 
 /// What a source is asked for.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +48,108 @@ impl Hint for ConnectorError {
         match self {
             ConnectorError::Away { .. } => None,
             ConnectorError::Refused { hint, .. } => hint.clone(),
+        }
+    }
+}
+
+/// Whatever messages come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A Maildir.
+    Maildir(maildir::Source),
+    /// An agent's inbox on a State Hub.
+    Hub(hub::Hub),
+}
+
+impl Source {
+    /// Returns the messages of a window, oldest first; marks and moves nothing.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Away`] where trying later is all that is needed.
+    pub async fn fetch(&self, window: &Window) -> Result<Vec<Fetched>, ConnectorError> {
+        match self {
+            Source::Maildir(maildir) => maildir.fetch(window),
+            Source::Hub(hub) => {
+                hub.health().await?;
+                hub.fetch(window).await
+            }
+        }
+    }
+
+    /// Marks an answered message as read, where that means something there.
+    pub async fn mark_read(&self, id: &str) -> Result<(), ConnectorError> {
+        match self {
+            // A mail program's flags are its own business.
+            Source::Maildir(_) => Ok(()),
+            Source::Hub(hub) => hub.mark_read(id).await,
+        }
+    }
+
+    /// Reads the threads as they are now; none where the source gives no threads.
+    pub async fn thread_tail(&self, thread: &str) -> Result<Option<Vec<Message>>, ConnectorError> {
+        match self {
+            Source::Maildir(maildir) => maildir.thread_tail(thread).map(Some),
+            Source::Hub(hub) if hub.has_thread_tail() => hub.thread_tail(thread).await.map(Some),
+            Source::Hub(_) => Ok(None),
+        }
+    }
+}
+
+/// Whatever answers go to.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// A Maildir that answers are put into.
+    Maildir(maildir::outbox::Transport),
+    /// A program that takes mail as sendmail does.
+    Sendmail(sendmail::Transport),
+    /// A State Hub.
+    Hub(hub::Hub),
+    /// Nothing at all: what would be sent is only noted.
+    Null,
+}
+
+impl Transport {
+    /// Returns what makes sending again safe.
+    pub fn capabilities(&self) -> Capabilities {
+        match self {
+            Transport::Maildir(outbox) => outbox.capabilities(),
+            Transport::Sendmail(sendmail) => sendmail.capabilities(),
+            Transport::Hub(hub) => hub.capabilities(),
+            Transport::Null => Capabilities { dedupes: true, can_find: true },
+        }
+    }
+
+    /// Does all that can still be taken back.
+    ///
+    /// # Errors
+    /// The outcome of the whole, where this is its end.
+    pub async fn prepare(&self, outgoing: &Outgoing, now: Timestamp) -> Result<(), Outcome> {
+        match self {
+            Transport::Maildir(outbox) => outbox.prepare(outgoing, now),
+            Transport::Sendmail(_) => mail::write::write(outgoing)
+                .map(|_| ())
+                .map_err(|error| Outcome::Failed { reason: error.to_string() }),
+            Transport::Hub(_) | Transport::Null => Ok(()),
+        }
+    }
+
+    /// Sends, once. A program that is started for it inherits `lock`.
+    pub async fn send(&self, outgoing: &Outgoing, lock: &File, now: Timestamp) -> Outcome {
+        match self {
+            Transport::Maildir(outbox) => outbox.send(outgoing, now),
+            Transport::Sendmail(sendmail) => sendmail.send(outgoing, Some(lock), now).await,
+            Transport::Hub(hub) => hub.send(outgoing, now).await,
+            Transport::Null => Outcome::Failed { reason: "the transport `null` sends nothing".to_owned() },
+        }
+    }
+
+    /// Asks whether a key has arrived.
+    pub async fn find(&self, key: &Key) -> Found {
+        match self {
+            Transport::Maildir(outbox) => outbox.find(key),
+            Transport::Sendmail(_) => Found::Unknown { reason: "a sendmail program cannot be asked".to_owned() },
+            Transport::Hub(hub) => hub.find(key).await,
+            Transport::Null => Found::No,
         }
     }
 }
