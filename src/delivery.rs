@@ -35,6 +35,8 @@ pub struct Facts {
     pub host: String,
     /// What the transport can do.
     pub capabilities: Capabilities,
+    /// Whether the transport only notes what it would do.
+    pub rehearses: bool,
 }
 
 /// What is to be done with a draft.
@@ -179,6 +181,7 @@ fn when_approved(blob: ObjectId, last: &Entry, story: &[Entry], facts: &Facts) -
         Fact::Deferred { .. } => Step::Withdraw,
         Fact::Sending => interrupted(last, facts, same),
         Fact::Unsure { .. } => Step::Wait(Waiting::Resolve),
+        Fact::Rehearsed { .. } if same && facts.rehearses => Step::Wait(Waiting::Rehearsed),
         Fact::Rehearsed { .. } => claim_anew(),
         Fact::Failed { .. } if same => Step::Wait(Waiting::Failed),
         Fact::Stale { .. } if same => Step::Wait(Waiting::Stale),
@@ -307,6 +310,7 @@ mod tests {
             not_before: None,
             host: "atlas".to_owned(),
             capabilities: Capabilities::default(),
+            rehearses: false,
         }
     }
 
@@ -423,6 +427,13 @@ mod tests {
         check_with(&with(true, false), OnDesk::Absent, story, "NoteUnsure");
         check_with(&with(true, true), OnDesk::Absent, story, "Ask { resend: false }");
         check_with(&with(true, false), APPROVED, "drafted claimed-b sending", "NoteUnsure");
+    }
+
+    #[test]
+    fn what_was_rehearsed_is_sent_by_another_transport_only() {
+        let facts = Facts { rehearses: true, ..facts() };
+        check_with(&facts, APPROVED, "drafted claimed rehearsed", "Wait(Rehearsed)");
+        check_with(&facts, APPROVED, "drafted claimed-b rehearsed", "Claim 2");
     }
 
     #[test]

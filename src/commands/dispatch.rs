@@ -22,6 +22,7 @@ use crate::error::Hint;
 use crate::git::landing::{Change, Landed};
 use crate::id::{DraftId, ObjectId};
 use crate::ledger::{Ledger, Note, Snapshot};
+use crate::message::sha256_hex;
 use crate::outgoing::{Attachment, Capabilities, Found, Key, Outcome, Outgoing};
 use crate::plan::{Gate, Tier};
 use crate::policy::{self, Mode, Policy, Recipients};
@@ -444,6 +445,9 @@ impl Dispatcher<'_, '_> {
 
     /// Rechecks, prepares, re-reads `main`, notes `sending`, transmits and notes what came of it.
     async fn send_chunk(&mut self, transport: &str, chunk: Vec<Outbound>) -> Result<()> {
+        if self.connectors.rehearses(transport) {
+            return self.rehearse(chunk);
+        }
         let mut notes = Vec::new();
         let mut ready = Vec::new();
         for draft in chunk {
@@ -497,6 +501,17 @@ impl Dispatcher<'_, '_> {
             self.connectors.after(&draft.origin, &draft.outgoing.key, &note.entry.fact).await;
         }
         Ok(())
+    }
+
+    /// Notes what would be sent.
+    fn rehearse(&mut self, chunk: Vec<Outbound>) -> Result<()> {
+        let mut notes = Vec::new();
+        for draft in chunk {
+            let spec_hash = sha256_hex(format!("{:?}", (&draft.outgoing.to, &draft.outgoing.cc, &draft.outgoing.subject, &draft.outgoing.text)).as_bytes());
+            notes.push(self.note(&draft.id, &draft.story, Fact::Rehearsed { spec_hash }));
+            self.tell(&draft.id, &draft.story, What::Rehearsed);
+        }
+        Ok(self.ledger.append(&notes, &subject("rehearsed", notes.iter().map(|note| &note.id)), self.context.now())?)
     }
 
     /// Looks whether the thread moved on, and lets the transport do all that can be taken back.
@@ -574,8 +589,10 @@ impl Dispatcher<'_, '_> {
             Some((_, claimed)) => self.connectors.capabilities(&claimed.transport),
             None => Capabilities::default(),
         };
+        let transport = drafted(story).and_then(|origin| self.connectors.transport_of(&origin.source));
+        let rehearses = transport.is_some_and(|transport| self.connectors.rehearses(&transport));
         // What an approval waits for is judged with everything else about it, in `judge`.
-        Facts { now: self.context.now(), not_before: None, host: self.context.host(), capabilities }
+        Facts { now: self.context.now(), not_before: None, host: self.context.host(), capabilities, rehearses }
     }
 
     fn note(&self, id: &DraftId, story: &[Entry], fact: Fact) -> Note {

@@ -22,6 +22,7 @@ pub mod settle;
 pub mod show;
 pub mod status;
 pub mod tick;
+pub mod wire;
 
 use std::collections::BTreeSet;
 use std::env;

@@ -89,6 +89,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
         not_before: None,
         host: context.host(),
         capabilities: Capabilities { dedupes: true, can_find: true },
+        rehearses: true,
     };
     let mut items = Vec::new();
     for (id, story) in session.stories(desk, &snapshot)? {

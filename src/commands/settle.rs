@@ -108,7 +108,7 @@ pub fn subject<'a>(verb: &str, ids: impl IntoIterator<Item = &'a DraftId>) -> St
 
 /// Returns facts for a question that is not about sending.
 fn facts(context: &Context) -> Facts {
-    Facts { now: context.now(), not_before: None, host: context.host(), capabilities: Capabilities::default() }
+    Facts { now: context.now(), not_before: None, host: context.host(), capabilities: Capabilities::default(), rehearses: false }
 }
 
 /// Reads why a draft was removed from the removing commit's message: its `Reject-Reason` trailer for

@@ -71,32 +71,23 @@ impl Source {
         Ok(found.into_iter().map(|(_, _, fetched)| fetched).collect())
     }
 
-    /// Returns the messages of a thread, oldest first, those of the sent folder included.
-    ///
-    /// A message belongs to it if it is the thread's first, or answers or names one that belongs to
-    /// it; messages with one id are given once.
+    /// Returns the messages of a thread, oldest first; see [`Threads::tail`].
     pub fn thread_tail(&self, thread: &str) -> Result<Vec<Message>, ConnectorError> {
+        Ok(self.threads()?.tail(thread))
+    }
+
+    /// Reads which message belongs where, those of the sent folder included.
+    pub fn threads(&self) -> Result<Threads, ConnectorError> {
         let mut places = Vec::new();
         for root in std::iter::once(&self.path).chain(&self.sent) {
             for mail in self.mails(root)? {
                 let bytes = open(root, &mail).ok().flatten();
                 if let Some(place) = bytes.as_deref().and_then(read::place) {
-                    places.push((root, mail, place));
+                    places.push((root.clone(), mail, place));
                 }
             }
         }
-        let known = members(thread, places.iter().map(|(_, _, place)| place));
-        let mut messages: BTreeMap<(Timestamp, String, OsString), Message> = BTreeMap::new();
-        for (root, mail, place) in places.iter().filter(|(_, _, place)| known.contains(&place.id)) {
-            let Some(bytes) = open(root, mail).ok().flatten() else { continue };
-            let Ok(message) = read::read(&self.name, &bytes) else { continue };
-            if messages.values().any(|other| other.id == message.id && other.digest() == message.digest()) {
-                continue;
-            }
-            let time = message.date.as_ref().map_or(mail.modified, |date| date.timestamp());
-            messages.insert((time, place.id.clone(), mail.unique.clone()), message);
-        }
-        Ok(messages.into_values().collect())
+        Ok(Threads { source: self.name.clone(), places })
     }
 
     fn mails(&self, root: &Path) -> Result<Vec<Mail>, ConnectorError> {
@@ -122,6 +113,34 @@ impl Source {
     fn unreadable(&self, mail: &Mail, what: String) -> Unreadable {
         let id = format!("file:{}", text::one_line(&mail.unique.to_string_lossy(), FILE_NAME_CHARS_MAX));
         Unreadable { source: self.name.clone(), id, what }
+    }
+}
+
+/// The threads of a Maildir as they were at one moment.
+#[derive(Debug)]
+pub struct Threads {
+    source: String,
+    places: Vec<(PathBuf, Mail, read::Place)>,
+}
+
+impl Threads {
+    /// Returns the messages of a thread, oldest first.
+    ///
+    /// A message belongs to it if it is the thread's first, or answers or names one that belongs to
+    /// it; messages with one id are given once.
+    pub fn tail(&self, thread: &str) -> Vec<Message> {
+        let known = members(thread, self.places.iter().map(|(_, _, place)| place));
+        let mut messages: BTreeMap<(Timestamp, String, OsString), Message> = BTreeMap::new();
+        for (root, mail, place) in self.places.iter().filter(|(_, _, place)| known.contains(&place.id)) {
+            let Some(bytes) = open(root, mail).ok().flatten() else { continue };
+            let Ok(message) = read::read(&self.source, &bytes) else { continue };
+            if messages.values().any(|other| other.id == message.id && other.digest() == message.digest()) {
+                continue;
+            }
+            let time = message.date.as_ref().map_or(mail.modified, |date| date.timestamp());
+            messages.insert((time, place.id.clone(), mail.unique.clone()), message);
+        }
+        messages.into_values().collect()
     }
 }
 

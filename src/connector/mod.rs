@@ -14,7 +14,7 @@ use std::fs::File;
 use jiff::Timestamp;
 
 use crate::error::Hint;
-use crate::message::{Fetched, Message};
+use crate::message::Fetched;
 use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
 
 /// What a source is asked for.
@@ -82,15 +82,6 @@ impl Source {
             // A mail program's flags are its own business.
             Source::Maildir(_) => Ok(()),
             Source::Hub(hub) => hub.mark_read(id).await,
-        }
-    }
-
-    /// Reads the threads as they are now; none where the source gives no threads.
-    pub async fn thread_tail(&self, thread: &str) -> Result<Option<Vec<Message>>, ConnectorError> {
-        match self {
-            Source::Maildir(maildir) => maildir.thread_tail(thread).map(Some),
-            Source::Hub(hub) if hub.has_thread_tail() => hub.thread_tail(thread).await.map(Some),
-            Source::Hub(_) => Ok(None),
         }
     }
 }

@@ -1,0 +1,208 @@
+//! Builds connectors from the wiring, each when it is first needed, so that a command loads no
+//! credential that it does not use.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::config::secret::SecretRef;
+use crate::config::{ConfigError, HubWiring, SourceKind, SourceWiring, TransportKind, Wiring};
+use crate::connector::http::Token;
+use crate::connector::hub::Hub;
+use crate::connector::{ConnectorError, Source, Transport, maildir, sendmail};
+use crate::entry::{Drafted, Fact};
+use crate::error::Hint;
+use crate::message::{Address, Message};
+use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
+
+/// How long a Maildir's threads are taken to be as they were read.
+const THREADS_FRESH: Duration = Duration::from_secs(5);
+
+/// When a transport that could not be built is tried again.
+const BUILD_AGAIN_MINUTES: i64 = 15;
+
+/// The connectors of a wiring.
+pub struct Connectors<'w> {
+    wiring: &'w Wiring,
+    host: String,
+    sources: BTreeMap<String, Source>,
+    transports: BTreeMap<String, Transport>,
+    threads: BTreeMap<String, (Instant, maildir::Threads)>,
+}
+
+impl<'w> Connectors<'w> {
+    /// Makes the connectors of a wiring; builds none yet.
+    pub fn new(wiring: &'w Wiring, host: String) -> Self {
+        Self { wiring, host, sources: BTreeMap::new(), transports: BTreeMap::new(), threads: BTreeMap::new() }
+    }
+
+    /// Returns the source of this name, with its credential.
+    pub fn source(&mut self, name: &str) -> Result<&Source, ConnectorError> {
+        if !self.sources.contains_key(name) {
+            let wiring = self.wiring.source(name).ok_or_else(|| missing("source", name))?;
+            self.sources.insert(name.to_owned(), source(wiring)?);
+        }
+        Ok(&self.sources[name])
+    }
+
+    /// Returns the name of the transport that takes a source's answers.
+    pub fn transport_of(&self, source: &str) -> Option<String> {
+        self.wiring.source(source).map(|source| source.transport.clone())
+    }
+
+    /// Returns who we are on a source's account.
+    pub fn our_address(&self, source: &str) -> Address {
+        self.ours(source).into_iter().next().unwrap_or_default()
+    }
+
+    /// Returns all of our addresses on a source's account.
+    pub fn ours(&self, source: &str) -> Vec<Address> {
+        self.wiring.source(source).map(|source| source.address.clone()).unwrap_or_default()
+    }
+
+    /// Returns what a transport can do, without building it.
+    pub fn capabilities(&self, transport: &str) -> Capabilities {
+        match self.wiring.transport(transport).map(|transport| &transport.kind) {
+            Some(TransportKind::Maildir { .. } | TransportKind::Null) => Capabilities { dedupes: true, can_find: true },
+            Some(TransportKind::Hub(hub)) => Capabilities { dedupes: hub.dedupes, can_find: hub.can_find },
+            Some(TransportKind::Sendmail { .. }) | None => Capabilities::default(),
+        }
+    }
+
+    /// Tells whether a transport only notes what it would do.
+    pub fn rehearses(&self, transport: &str) -> bool {
+        matches!(self.wiring.transport(transport).map(|transport| &transport.kind), Some(TransportKind::Null))
+    }
+
+    /// Reads again how a draft's thread goes on; none where the source gives no threads or is gone.
+    pub async fn thread_tail(&mut self, origin: &Drafted) -> Result<Option<Vec<Message>>, ConnectorError> {
+        let name = &origin.source;
+        if self.wiring.source(name).is_none() {
+            return Ok(None);
+        }
+        match self.source(name)?.clone() {
+            Source::Hub(hub) if hub.has_thread_tail() => hub.thread_tail(&origin.thread).await.map(Some),
+            Source::Hub(_) => Ok(None),
+            Source::Maildir(maildir) => {
+                let fresh = self.threads.get(name).is_some_and(|(read, _)| read.elapsed() < THREADS_FRESH);
+                if !fresh {
+                    self.threads.insert(name.clone(), (Instant::now(), maildir.threads()?));
+                }
+                Ok(self.threads.get(name).map(|(_, threads)| threads.tail(&origin.thread)))
+            }
+        }
+    }
+
+    /// Lets a transport do all that can be taken back.
+    pub async fn prepare(&mut self, transport: &str, outgoing: &Outgoing, now: Timestamp) -> Result<(), Outcome> {
+        match self.transport(transport) {
+            Ok(transport) => transport.prepare(outgoing, now).await,
+            Err(error) => Err(Outcome::Deferred {
+                until: now + jiff::SignedDuration::from_mins(BUILD_AGAIN_MINUTES),
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    /// Sends, once.
+    pub async fn send(&mut self, transport: &str, outgoing: &Outgoing, lock: &File, now: Timestamp) -> Outcome {
+        match self.transport(transport) {
+            Ok(transport) => transport.send(outgoing, lock, now).await,
+            // Nothing was written to anybody.
+            Err(error) => Outcome::Deferred {
+                until: now + jiff::SignedDuration::from_mins(BUILD_AGAIN_MINUTES),
+                reason: error.to_string(),
+            },
+        }
+    }
+
+    /// Asks a transport for a key.
+    pub async fn find(&mut self, transport: &str, key: &Key) -> Found {
+        match self.transport(transport) {
+            Ok(transport) => transport.find(key).await,
+            Err(error) => Found::Unknown { reason: error.to_string() },
+        }
+    }
+
+    /// Tells the source what became of a draft: an answered message is read, and a hub's record tells
+    /// the same story as the ledger. What cannot be told is logged, and changes nothing.
+    pub async fn after(&mut self, origin: &Drafted, key: &Key, fact: &Fact) {
+        let event = match fact {
+            Fact::Sent { .. } => "draft_sent",
+            Fact::Rejected { .. } => "draft_rejected",
+            Fact::Unsure { .. } => "draft_unsure",
+            _ => return,
+        };
+        let Ok(source) = self.source(&origin.source) else { return };
+        if matches!(fact, Fact::Sent { .. })
+            && let Err(error) = source.mark_read(&origin.message).await
+        {
+            tracing::warn!(source = origin.source, %error, "the answered message could not be marked as read");
+        }
+        if let Source::Hub(hub) = source {
+            let key = format!("{key}.{}", fact.kind());
+            let details = json!({ "message": origin.message, "thread": origin.thread });
+            let summary = format!("1 draft {}", fact.kind());
+            if let Err(error) = hub.progress(&key, event, &summary, details).await {
+                tracing::warn!(source = origin.source, %error, "the hub took no progress note");
+            }
+        }
+    }
+
+    fn transport(&mut self, name: &str) -> Result<&Transport, ConnectorError> {
+        if !self.transports.contains_key(name) {
+            let wiring = self.wiring.transport(name).ok_or_else(|| missing("transport", name))?;
+            let transport = match &wiring.kind {
+                TransportKind::Maildir { path } => Transport::Maildir(maildir::outbox::Transport {
+                    name: name.to_owned(),
+                    path: path.clone(),
+                    host: self.host.clone(),
+                }),
+                TransportKind::Sendmail { command, timeout_seconds } => Transport::Sendmail(sendmail::Transport {
+                    command: command.clone(),
+                    timeout: Duration::from_secs(*timeout_seconds),
+                    environment: env::vars_os().collect(),
+                }),
+                TransportKind::Hub(wiring) => Transport::Hub(hub(name, wiring)?),
+                TransportKind::Null => Transport::Null,
+            };
+            self.transports.insert(name.to_owned(), transport);
+        }
+        Ok(&self.transports[name])
+    }
+}
+
+/// Builds a source, with its credential.
+pub fn source(wiring: &SourceWiring) -> Result<Source, ConnectorError> {
+    match &wiring.kind {
+        SourceKind::Maildir { path, sent } => Ok(Source::Maildir(maildir::Source {
+            name: wiring.name.clone(),
+            path: path.clone(),
+            sent: sent.clone(),
+        })),
+        SourceKind::Hub(settings) => hub(&wiring.name, settings).map(Source::Hub),
+    }
+}
+
+fn hub(name: &str, wiring: &HubWiring) -> Result<Hub, ConnectorError> {
+    let token = wiring.token.as_ref().map(token).transpose()?;
+    Hub::new(name, wiring.settings(token))
+        .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
+}
+
+fn token(reference: &SecretRef) -> Result<Token, ConnectorError> {
+    let refused = |error: ConfigError| ConnectorError::Refused { what: error.to_string(), hint: error.hint() };
+    let secret = reference.resolve().map_err(|error| refused(error.into()))?;
+    Token::new(secret.expose()).map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
+}
+
+fn missing(kind: &str, name: &str) -> ConnectorError {
+    ConnectorError::Refused {
+        what: format!("the wiring has no {kind} `{name}`"),
+        hint: Some(format!("add [{kind}.{name}] to the wiring file")),
+    }
+}
