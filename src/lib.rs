@@ -12,6 +12,7 @@
 //! - 4, the arguments: `cli` (and `main.rs`)
 
 pub mod approval;
+pub mod config;
 pub mod connector;
 pub mod delivery;
 pub mod draft;
