@@ -21,6 +21,7 @@ pub mod error;
 pub mod git;
 pub mod id;
 pub mod message;
+pub mod notify;
 pub mod outgoing;
 pub mod plan;
 pub mod policy;
