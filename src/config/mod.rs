@@ -4,9 +4,10 @@
 //! when somebody else could have written it. It holds no secret, only references
 //! ([`secret::SecretRef`]), and none of its errors shows what may be one.
 //!
-//! `stored` is the file's format and every check of it, `file` reads and writes the file itself.
+//! `format` is what the file may hold and `stored` checks it, `file` reads and writes the file itself.
 
 pub mod file;
+mod format;
 pub mod secret;
 mod stored;
 

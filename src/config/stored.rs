@@ -1,25 +1,26 @@
-//! Reads the text of a wiring file: its format, its defaults, and every check.
+//! Reads the text of a wiring file: its defaults, and every check beyond the `format`.
 //!
 //! Each section is read with all the keys that any kind knows, then checked against those of its
 //! own, so that a mistake is named with its line. What stands where a secret is expected is never
 //! shown.
 
-use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Spanned, Value};
 
+use crate::config::format::{
+    BrainWord, Head, Kinds, Section, Sections, SourceWord, Stored, StoredLimits, TransportWord,
+};
 use crate::config::secret::SecretRef;
 use crate::config::{
     BrainKind, BrainWiring, DEFAULT, DeskPaths, HubWiring, Limits, NotifyWiring, RULES, SourceKind,
     SourceWiring, TransportKind, TransportWiring, Wiring,
 };
 use crate::connector::http;
-use crate::connector::hub::settings::{Fields, Paths, Settings};
+use crate::connector::hub::settings::Settings;
 use crate::error::FileError;
 use crate::message::Address;
 use crate::text;
@@ -558,198 +559,12 @@ fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// What is read of a file of any version.
-#[derive(Deserialize)]
-struct Head {
-    version: Option<Spanned<i64>>,
-}
-
-/// What is read of a file that may be for a later program of this version.
-#[derive(Deserialize)]
-struct Kinds {
-    #[serde(default)]
-    source: BTreeMap<String, Kind>,
-    #[serde(default)]
-    transport: BTreeMap<String, Kind>,
-    #[serde(default)]
-    brain: BTreeMap<String, Kind>,
-}
-
-#[derive(Deserialize)]
-struct Kind {
-    kind: Option<Spanned<String>>,
-}
-
-type Sections<K> = BTreeMap<Spanned<String>, Section<K>>;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    #[serde(rename = "version")]
-    _version: i64,
-    desk: StoredDesk,
-    #[serde(default = "BTreeMap::new")]
-    source: Sections<SourceWord>,
-    #[serde(default = "BTreeMap::new")]
-    transport: Sections<TransportWord>,
-    #[serde(default = "BTreeMap::new")]
-    brain: Sections<BrainWord>,
-    #[serde(default)]
-    limits: StoredLimits,
-    #[serde(default)]
-    notify: StoredNotify,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredDesk {
-    path: Spanned<String>,
-    state: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum SourceWord {
-    Maildir,
-    Hub,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum TransportWord {
-    Maildir,
-    Sendmail,
-    Hub,
-    Null,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum BrainWord {
-    Rules,
-}
-
-/// One source, transport or brain, with the keys of every kind.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Section<K> {
-    kind: Spanned<K>,
-    path: Option<Spanned<String>>,
-    sent: Option<Spanned<String>>,
-    address: Option<Spanned<Vec<String>>>,
-    transport: Option<Spanned<String>>,
-    brain: Option<Spanned<String>>,
-    command: Option<Spanned<Vec<String>>>,
-    routes: Option<Spanned<String>>,
-    url: Option<Spanned<String>>,
-    agent: Option<Spanned<String>>,
-    token: Option<Spanned<Value>>,
-    dedupes: Option<Spanned<bool>>,
-    can_find: Option<Spanned<bool>>,
-    thread_tail: Option<Spanned<bool>>,
-    page: Option<Spanned<i64>>,
-    timeout_seconds: Option<Spanned<i64>>,
-    paths: Option<Spanned<StoredPaths>>,
-    fields: Option<Spanned<StoredFields>>,
-}
-
-impl<K> Section<K> {
-    /// Returns the keys that are there, but for `kind`, and where their values stand.
-    fn keys(&self) -> Vec<(&'static str, Range<usize>)> {
-        fn at<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
-            value.as_ref().map(Spanned::span)
-        }
-        [
-            ("path", at(&self.path)),
-            ("sent", at(&self.sent)),
-            ("address", at(&self.address)),
-            ("transport", at(&self.transport)),
-            ("brain", at(&self.brain)),
-            ("command", at(&self.command)),
-            ("routes", at(&self.routes)),
-            ("url", at(&self.url)),
-            ("agent", at(&self.agent)),
-            ("token", at(&self.token)),
-            ("dedupes", at(&self.dedupes)),
-            ("can_find", at(&self.can_find)),
-            ("thread_tail", at(&self.thread_tail)),
-            ("page", at(&self.page)),
-            ("timeout_seconds", at(&self.timeout_seconds)),
-            ("paths", at(&self.paths)),
-            ("fields", at(&self.fields)),
-        ]
-        .into_iter()
-        .filter_map(|(key, span)| Some((key, span?)))
-        .collect()
-    }
-}
-
-/// Declares the table that renames some of a hub's names.
-macro_rules! renaming {
-    ($stored:ident of $names:ident: $($key:ident),* $(,)?) => {
-        #[derive(Clone, Default, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct $stored {
-            $($key: Option<Spanned<String>>,)*
-        }
-
-        impl $stored {
-            /// Returns `default` with what stands here, each checked, in its place.
-            fn over(
-                self,
-                default: $names,
-                check: impl Fn(&str, &Spanned<String>) -> Result<(), FileError>,
-            ) -> Result<$names, FileError> {
-                Ok($names {
-                    $($key: match self.$key {
-                        Some(name) => {
-                            check(stringify!($key), &name)?;
-                            name.into_inner()
-                        }
-                        None => default.$key,
-                    },)*
-                })
-            }
-        }
-    };
-}
-
-renaming!(StoredPaths of Paths: health, messages, read, thread, progress);
-renaming!(
-    StoredFields of Fields: id, from_agent, to_agent, subject, body, thread_id, in_reply_to, created_at,
-    priority, messages, next_cursor, unread, limit, cursor, idempotency_key, agent, event_type, summary,
-    details,
-);
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredLimits {
-    messages_per_tick_max: Option<Spanned<i64>>,
-    messages_since: Option<Spanned<String>>,
-    sends_per_hour_max: Option<Spanned<i64>>,
-}
-
-impl StoredLimits {
-    fn over(self, default: StoredLimits) -> StoredLimits {
-        StoredLimits {
-            messages_per_tick_max: self.messages_per_tick_max.or(default.messages_per_tick_max),
-            messages_since: self.messages_since.or(default.messages_since),
-            sends_per_hour_max: self.sends_per_hour_max.or(default.sends_per_hour_max),
-        }
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredNotify {
-    enabled: Option<bool>,
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::connector::hub::settings::Paths;
     use crate::error::Hint;
 
     const MAIL: &str = "[source.mail]\nkind = \"maildir\"\npath = \"~/Mail/inbox\"\naddress = [\"Sam Hill <sam@example.com>\"]\ntransport = \"out\"\n[transport.out]\nkind = \"null\"\n";
