@@ -1,0 +1,199 @@
+//! The format of a wiring file, as serde reads it; nothing is checked here but types and names of keys.
+//!
+//! Values know where they stand in the file, so that `stored` can name the line of a mistake.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use crate::connector::hub::settings::{Fields, Paths};
+use crate::error::FileError;
+
+/// What is read of a file of any version.
+#[derive(Deserialize)]
+pub(super) struct Head {
+    pub(super) version: Option<Spanned<i64>>,
+}
+
+/// What is read of a file that may be for a later program of this version.
+#[derive(Deserialize)]
+pub(super) struct Kinds {
+    #[serde(default)]
+    pub(super) source: BTreeMap<String, Kind>,
+    #[serde(default)]
+    pub(super) transport: BTreeMap<String, Kind>,
+    #[serde(default)]
+    pub(super) brain: BTreeMap<String, Kind>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Kind {
+    pub(super) kind: Option<Spanned<String>>,
+}
+
+pub(super) type Sections<K> = BTreeMap<Spanned<String>, Section<K>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stored {
+    #[serde(rename = "version")]
+    pub(super) _version: i64,
+    pub(super) desk: StoredDesk,
+    #[serde(default = "BTreeMap::new")]
+    pub(super) source: Sections<SourceWord>,
+    #[serde(default = "BTreeMap::new")]
+    pub(super) transport: Sections<TransportWord>,
+    #[serde(default = "BTreeMap::new")]
+    pub(super) brain: Sections<BrainWord>,
+    #[serde(default)]
+    pub(super) limits: StoredLimits,
+    #[serde(default)]
+    pub(super) notify: StoredNotify,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredDesk {
+    pub(super) path: Spanned<String>,
+    pub(super) state: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SourceWord {
+    Maildir,
+    Hub,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum TransportWord {
+    Maildir,
+    Sendmail,
+    Hub,
+    Null,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum BrainWord {
+    Rules,
+}
+
+/// One source, transport or brain, with the keys of every kind.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Section<K> {
+    pub(super) kind: Spanned<K>,
+    pub(super) path: Option<Spanned<String>>,
+    pub(super) sent: Option<Spanned<String>>,
+    pub(super) address: Option<Spanned<Vec<String>>>,
+    pub(super) transport: Option<Spanned<String>>,
+    pub(super) brain: Option<Spanned<String>>,
+    pub(super) command: Option<Spanned<Vec<String>>>,
+    pub(super) routes: Option<Spanned<String>>,
+    pub(super) url: Option<Spanned<String>>,
+    pub(super) agent: Option<Spanned<String>>,
+    pub(super) token: Option<Spanned<Value>>,
+    pub(super) dedupes: Option<Spanned<bool>>,
+    pub(super) can_find: Option<Spanned<bool>>,
+    pub(super) thread_tail: Option<Spanned<bool>>,
+    pub(super) page: Option<Spanned<i64>>,
+    pub(super) timeout_seconds: Option<Spanned<i64>>,
+    pub(super) paths: Option<Spanned<StoredPaths>>,
+    pub(super) fields: Option<Spanned<StoredFields>>,
+}
+
+impl<K> Section<K> {
+    /// Returns the keys that are there, but for `kind`, and where their values stand.
+    pub(super) fn keys(&self) -> Vec<(&'static str, Range<usize>)> {
+        fn at<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+            value.as_ref().map(Spanned::span)
+        }
+        [
+            ("path", at(&self.path)),
+            ("sent", at(&self.sent)),
+            ("address", at(&self.address)),
+            ("transport", at(&self.transport)),
+            ("brain", at(&self.brain)),
+            ("command", at(&self.command)),
+            ("routes", at(&self.routes)),
+            ("url", at(&self.url)),
+            ("agent", at(&self.agent)),
+            ("token", at(&self.token)),
+            ("dedupes", at(&self.dedupes)),
+            ("can_find", at(&self.can_find)),
+            ("thread_tail", at(&self.thread_tail)),
+            ("page", at(&self.page)),
+            ("timeout_seconds", at(&self.timeout_seconds)),
+            ("paths", at(&self.paths)),
+            ("fields", at(&self.fields)),
+        ]
+        .into_iter()
+        .filter_map(|(key, span)| Some((key, span?)))
+        .collect()
+    }
+}
+
+/// Declares the table that renames some of a hub's names.
+macro_rules! renaming {
+    ($stored:ident of $names:ident: $($key:ident),* $(,)?) => {
+        #[derive(Clone, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $stored {
+            $($key: Option<Spanned<String>>,)*
+        }
+
+        impl $stored {
+            /// Returns `default` with what stands here, each checked, in its place.
+            pub(super) fn over(
+                self,
+                default: $names,
+                check: impl Fn(&str, &Spanned<String>) -> Result<(), FileError>,
+            ) -> Result<$names, FileError> {
+                Ok($names {
+                    $($key: match self.$key {
+                        Some(name) => {
+                            check(stringify!($key), &name)?;
+                            name.into_inner()
+                        }
+                        None => default.$key,
+                    },)*
+                })
+            }
+        }
+    };
+}
+
+renaming!(StoredPaths of Paths: health, messages, read, thread, progress);
+renaming!(
+    StoredFields of Fields: id, from_agent, to_agent, subject, body, thread_id, in_reply_to, created_at,
+    priority, messages, next_cursor, unread, limit, cursor, idempotency_key, agent, event_type, summary,
+    details,
+);
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredLimits {
+    pub(super) messages_per_tick_max: Option<Spanned<i64>>,
+    pub(super) messages_since: Option<Spanned<String>>,
+    pub(super) sends_per_hour_max: Option<Spanned<i64>>,
+}
+
+impl StoredLimits {
+    pub(super) fn over(self, default: StoredLimits) -> StoredLimits {
+        StoredLimits {
+            messages_per_tick_max: self.messages_per_tick_max.or(default.messages_per_tick_max),
+            messages_since: self.messages_since.or(default.messages_since),
+            sends_per_hour_max: self.sends_per_hour_max.or(default.sends_per_hour_max),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredNotify {
+    pub(super) enabled: Option<bool>,
+}

@@ -1,0 +1,402 @@
+//! Knows the wiring of this machine: where the desk is, where messages come from, where answers go.
+//!
+//! The wiring may name programs to run, so it is never taken from a repository and never believed
+//! when somebody else could have written it. It holds no secret, only references
+//! ([`secret::SecretRef`]), and none of its errors shows what may be one.
+//!
+//! `format` is what the file may hold and `stored` checks it, `file` reads and writes the file itself.
+
+pub mod file;
+mod format;
+pub mod secret;
+mod stored;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::secret::{SecretError, SecretRef};
+use crate::connector::http::Token;
+use crate::connector::hub::settings::{Fields, Paths, Settings};
+use crate::error::{FileError, Hint};
+use crate::message::Address;
+
+/// The wiring of a new machine, and the documentation of every key.
+pub const DEFAULT: &str = include_str!("../../templates/config.toml");
+
+/// The brain that is always there.
+pub const RULES: &str = "rules";
+
+/// The file's name below the folder of the user's configuration.
+const FILE: &str = "git-drafts/config.toml";
+
+/// Everything that is particular to this machine.
+#[derive(Clone, Debug)]
+pub struct Wiring {
+    /// Where the drafts are.
+    pub desk: DeskPaths,
+    /// Where messages come from, in the file's order.
+    pub sources: Vec<SourceWiring>,
+    /// Where answers go, in the file's order; then the hubs that take the answers to their own messages.
+    pub transports: Vec<TransportWiring>,
+    /// Who answers, in the file's order; [`RULES`] is always among them.
+    pub brains: Vec<BrainWiring>,
+    /// How much at a time.
+    pub limits: Limits,
+    /// What the desktop shows.
+    pub notify: NotifyWiring,
+    /// What works, but should be known; each names its line.
+    pub warnings: Vec<FileError>,
+}
+
+/// Where the desk is, and what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeskPaths {
+    /// The repository.
+    pub path: PathBuf,
+    /// The folder for what is remembered outside of it, where the wiring names one; see [`state_dir`].
+    pub state: Option<PathBuf>,
+}
+
+/// One place that messages come from.
+#[derive(Clone, Debug)]
+pub struct SourceWiring {
+    /// Its name in the file.
+    pub name: String,
+    /// Who we are there, at least one: the first is the sender, and none is ever a recipient.
+    pub address: Vec<Address>,
+    /// The transport of its answers. A hub without one takes them itself: then it is also a transport,
+    /// by its own name.
+    pub transport: String,
+    /// The brain that is asked.
+    pub brain: String,
+    /// What it is.
+    pub kind: SourceKind,
+}
+
+/// What a source is.
+#[derive(Clone, Debug)]
+pub enum SourceKind {
+    /// A Maildir, which is only read.
+    Maildir {
+        /// The folder that has `cur`, `new` and `tmp`.
+        path: PathBuf,
+        /// The Maildir of the operator's own answers.
+        sent: Option<PathBuf>,
+    },
+    /// An agent's inbox on a State Hub.
+    Hub(Box<HubWiring>),
+}
+
+/// One way that answers go.
+#[derive(Clone, Debug)]
+pub struct TransportWiring {
+    /// Its name in the file.
+    pub name: String,
+    /// What it is.
+    pub kind: TransportKind,
+}
+
+/// What a transport is.
+#[derive(Clone, Debug)]
+pub enum TransportKind {
+    /// A Maildir that answers are put into.
+    Maildir {
+        /// The folder that has `cur`, `new` and `tmp`.
+        path: PathBuf,
+    },
+    /// A program that takes a message as sendmail does.
+    Sendmail {
+        /// The program and its arguments; at least the program.
+        command: Vec<String>,
+        /// How long it may take.
+        timeout_seconds: u64,
+    },
+    /// A State Hub.
+    Hub(Box<HubWiring>),
+    /// Nothing at all.
+    Null,
+}
+
+/// One who answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrainWiring {
+    /// Its name in the file.
+    pub name: String,
+    /// What it is.
+    pub kind: BrainKind,
+}
+
+/// What a brain is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrainKind {
+    /// A catalogue of answers.
+    Rules {
+        /// The catalogue; none means `routes.toml` on the desk.
+        routes: Option<PathBuf>,
+    },
+}
+
+/// One hub, as the wiring describes it: [`Settings`] with a reference where they have a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubWiring {
+    /// The base URL, checked.
+    pub url: String,
+    /// Who we are there.
+    pub agent: String,
+    /// Where the bearer token is, where the hub wants one.
+    pub token: Option<SecretRef>,
+    /// Where its calls are.
+    pub paths: Paths,
+    /// What it calls its fields and query parameters.
+    pub fields: Fields,
+    /// It delivers the same key once, however often it is sent.
+    pub dedupes: bool,
+    /// It can be asked whether a key has arrived.
+    pub can_find: bool,
+    /// It gives the messages of a thread.
+    pub thread_tail: bool,
+    /// How many messages are asked for at a time.
+    pub page: usize,
+    /// How long each call may take.
+    pub timeout_seconds: u64,
+}
+
+impl HubWiring {
+    /// Returns the settings of the connector, with the token that [`HubWiring::token`] refers to.
+    pub fn settings(&self, token: Option<Token>) -> Settings {
+        Settings {
+            url: self.url.clone(),
+            agent: self.agent.clone(),
+            token,
+            paths: self.paths.clone(),
+            fields: self.fields.clone(),
+            dedupes: self.dedupes,
+            can_find: self.can_find,
+            thread_tail: self.thread_tail,
+            page: self.page,
+            timeout: Duration::from_secs(self.timeout_seconds),
+        }
+    }
+}
+
+/// How much at a time. Where the policy has a limit too, the stricter one wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most new messages of one tick.
+    pub messages_per_tick_max: usize,
+    /// How old a message may be to be answered; none means any age.
+    pub messages_since: Option<SignedDuration>,
+    /// The most sends in any hour.
+    pub sends_per_hour_max: usize,
+}
+
+impl Limits {
+    /// Returns the time before which messages are left alone, if there is one.
+    pub fn since(&self, now: Timestamp) -> Option<Timestamp> {
+        self.messages_since.map(|age| now.checked_sub(age).unwrap_or(Timestamp::MIN))
+    }
+}
+
+/// What the desktop shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotifyWiring {
+    /// A tick that brought something says so.
+    pub enabled: bool,
+}
+
+impl Wiring {
+    /// Reads the wiring file, if only its owner can have written it; `home` is what `~` stands for.
+    ///
+    /// # Errors
+    /// No such file, one that somebody else may write to, or a mistake in it.
+    pub fn load(path: &Path, home: &Path) -> Result<Self, ConfigError> {
+        let path = std::path::absolute(path)
+            .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
+        let text = file::read_trusted(&path)?;
+        Ok(Self::parse(&path, &text, home)?)
+    }
+
+    /// Reads the text of a wiring file; `path` is how errors name it, and its folder is where
+    /// relative paths start.
+    ///
+    /// # Errors
+    /// An unknown key, kind or version, a key of another kind, a missing one, a value out of range, a
+    /// name that nothing has, or a secret.
+    pub fn parse(path: &Path, text: &str, home: &Path) -> Result<Self, FileError> {
+        stored::read(path, text, home)
+    }
+
+    /// Returns the source of this name.
+    pub fn source(&self, name: &str) -> Option<&SourceWiring> {
+        self.sources.iter().find(|source| source.name == name)
+    }
+
+    /// Returns the transport of this name.
+    pub fn transport(&self, name: &str) -> Option<&TransportWiring> {
+        self.transports.iter().find(|transport| transport.name == name)
+    }
+
+    /// Returns the brain of this name.
+    pub fn brain(&self, name: &str) -> Option<&BrainWiring> {
+        self.brains.iter().find(|brain| brain.name == name)
+    }
+}
+
+/// Why there is no wiring, or no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no wiring file.
+    #[error("there is no wiring at {}", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// It is there, and cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// It is longer than any wiring, or is no text.
+    #[error("{} is not a text of at most {bytes_max} bytes", path.display())]
+    NoText {
+        /// The file.
+        path: PathBuf,
+        /// The bound.
+        bytes_max: u64,
+    },
+    /// It belongs to somebody else, who could name programs for us to run.
+    #[error("{} belongs to user {owner}, so it is not believed", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// The user id of its owner.
+        owner: u32,
+    },
+    /// Others may write to it, and could name programs for us to run.
+    #[error("others may write to {} (mode {mode:03o}), so it is not believed", path.display())]
+    WritableByOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// There is a mistake in it.
+    #[error(transparent)]
+    Mistake(#[from] FileError),
+    /// There is a wiring already, and it is not overwritten.
+    #[error("there is a wiring at {} already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It cannot be written.
+    #[error("cannot write {}: {error}", path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The desk's path cannot stand in a TOML file.
+    #[error("the path {} is not UTF-8", path.display())]
+    NotUtf8 {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A secret cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            ConfigError::Missing { .. } => Some("`git drafts init` writes one".to_owned()),
+            ConfigError::NotOurs { path, .. } => {
+                Some(format!("read it, then make it yours: chown \"$USER\" {}", path.display()))
+            }
+            ConfigError::WritableByOthers { path, .. } => {
+                Some(format!("read it, then: chmod 600 {}", path.display()))
+            }
+            ConfigError::Mistake(mistake) => mistake.hint(),
+            ConfigError::Exists { .. } => Some("edit it, or name another file with --config".to_owned()),
+            ConfigError::Secret(error) => error.hint(),
+            ConfigError::Unreadable { .. }
+            | ConfigError::NoText { .. }
+            | ConfigError::NotWritten { .. }
+            | ConfigError::NotUtf8 { .. } => None,
+        }
+    }
+}
+
+/// Returns where the wiring is: as `--config` says, or `GIT_DRAFTS_CONFIG`, or the note of the
+/// repository (`.git/drafts/wiring`), or in the folder of the user's configuration.
+///
+/// An empty path counts as none. Nothing is read here; whoever read the note has checked it with
+/// [`file::check_trusted`].
+pub fn wiring_path(
+    explicit: Option<PathBuf>,
+    environment: Option<PathBuf>,
+    noted: Option<PathBuf>,
+    xdg_config_home: &Path,
+) -> PathBuf {
+    [explicit, environment, noted]
+        .into_iter()
+        .flatten()
+        .find(|path| !path.as_os_str().is_empty())
+        .unwrap_or_else(|| xdg_config_home.join(FILE))
+}
+
+/// Returns the folder for what is remembered outside the repository.
+pub fn state_dir(wiring: &Wiring, xdg_state_home: &Path, desk_id: &str) -> PathBuf {
+    match &wiring.desk.state {
+        Some(path) => path.clone(),
+        None => xdg_state_home.join("git-drafts").join(desk_id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wiring(desk: &str) -> Wiring {
+        let text = format!("version = 1\n[desk]\npath = \"d\"\n{desk}");
+        Wiring::parse(Path::new("/etc/x/config.toml"), &text, Path::new("/home/sam")).unwrap()
+    }
+
+    #[test]
+    fn the_nearer_word_about_the_wiring_wins() {
+        let check = |explicit: Option<&str>, environment: Option<&str>, noted: Option<&str>, path: &str| {
+            let found = wiring_path(
+                explicit.map(PathBuf::from),
+                environment.map(PathBuf::from),
+                noted.map(PathBuf::from),
+                Path::new("/home/sam/.config"),
+            );
+            assert_eq!(found, Path::new(path));
+        };
+        check(Some("a"), Some("b"), Some("c"), "a");
+        check(None, Some("b"), Some("c"), "b");
+        check(None, None, Some("c"), "c");
+        check(None, Some(""), None, "/home/sam/.config/git-drafts/config.toml");
+    }
+
+    #[test]
+    fn state_is_where_the_wiring_says_or_below_the_users_state() {
+        let home = Path::new("/home/sam/.local/state");
+        assert_eq!(state_dir(&wiring(""), home, "3f9c"), home.join("git-drafts/3f9c"));
+        assert_eq!(state_dir(&wiring("state = \"s\""), home, "3f9c"), Path::new("/etc/x/s"));
+    }
+
+    #[test]
+    fn messages_older_than_the_limit_are_left_alone() {
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        assert_eq!(wiring("").limits.since(now), Some("2026-11-13T12:00:00Z".parse().unwrap()));
+        assert_eq!(wiring("[limits]\nmessages_since = \"all\"").limits.since(now), None);
+    }
+}

@@ -1,0 +1,931 @@
+//! Reads the text of a wiring file: its defaults, and every check beyond the `format`.
+//!
+//! Each section is read with all the keys that any kind knows, then checked against those of its
+//! own, so that a mistake is named with its line. What stands where a secret is expected is never
+//! shown.
+
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use serde::de::DeserializeOwned;
+use toml::{Spanned, Value};
+
+use crate::config::format::{
+    BrainWord, Head, Kinds, Section, Sections, SourceWord, Stored, StoredLimits, TransportWord,
+};
+use crate::config::secret::SecretRef;
+use crate::config::{
+    BrainKind, BrainWiring, DEFAULT, DeskPaths, HubWiring, Limits, NotifyWiring, RULES, SourceKind,
+    SourceWiring, TransportKind, TransportWiring, Wiring,
+};
+use crate::connector::http;
+use crate::connector::hub::settings::Settings;
+use crate::error::FileError;
+use crate::message::Address;
+use crate::text;
+
+const VERSION: i64 = 1;
+
+/// The longest name of a source, a transport or a brain.
+const NAME_CHARS_MAX: usize = 40;
+
+const SENDMAIL_SECONDS: u64 = 60;
+
+/// Kinds whose sections have keys of their own, which a later version will know.
+const SOURCES_PLANNED: [&str; 4] = ["imap", "forgejo", "github", "program"];
+const TRANSPORTS_PLANNED: [&str; 5] = ["smtp", "forgejo", "github", "program", "rest"];
+const BRAINS_PLANNED: [&str; 4] = ["execute", "openai", "anthropic", "exec"];
+
+const HUB_KEYS: [&str; 10] = [
+    "url",
+    "agent",
+    "token",
+    "dedupes",
+    "can_find",
+    "thread_tail",
+    "page",
+    "timeout_seconds",
+    "paths",
+    "fields",
+];
+
+const SECRET_FORMS: &str = "secrets are never written here: use { command = [\"pass\", \"show\", \"hub\"] }, { env = \"HUB_TOKEN\" }, { file = \"hub.token\" } or { credential = \"hub\" }";
+
+/// Reads and checks a whole wiring; see [`Wiring::parse`].
+pub fn read(path: &Path, text: &str, home: &Path) -> Result<Wiring, FileError> {
+    let file = File { path: path.display().to_string(), folder: path.parent(), home, text };
+    // A newer version and a planned kind have keys that we do not know: they are named first.
+    file.check_version()?;
+    file.check_kinds()?;
+    let stored: Stored = file.toml()?;
+    let defaults: Stored = toml::from_str(DEFAULT).expect("the template is tested");
+
+    let mut warnings = Vec::new();
+    let mut transports = file.transports(stored.transport, &mut warnings)?;
+    let brains = file.brains(stored.brain)?;
+    let sources = file.sources(stored.source, &mut transports, &brains, &mut warnings)?;
+    Ok(Wiring {
+        desk: DeskPaths {
+            path: file.path_of(&stored.desk.path)?,
+            state: stored.desk.state.as_ref().map(|path| file.path_of(path)).transpose()?,
+        },
+        sources,
+        transports,
+        brains,
+        limits: file.limits(stored.limits.over(defaults.limits))?,
+        notify: NotifyWiring { enabled: stored.notify.enabled.or(defaults.notify.enabled).unwrap_or(true) },
+        warnings,
+    })
+}
+
+/// A wiring file, and what its paths are relative to.
+struct File<'a> {
+    path: String,
+    folder: Option<&'a Path>,
+    home: &'a Path,
+    text: &'a str,
+}
+
+impl File<'_> {
+    fn wrong(&self, span: &Range<usize>, what: impl Into<String>) -> FileError {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        FileError::new(self.path.as_str(), what).at(1 + before.matches('\n').count())
+    }
+
+    fn toml<T: DeserializeOwned>(&self) -> Result<T, FileError> {
+        toml::from_str(self.text).map_err(|error| FileError::from_toml(&self.path, self.text, 1, &error))
+    }
+
+    fn check_version(&self) -> Result<(), FileError> {
+        let Some(version) = self.toml::<Head>()?.version else {
+            return Err(FileError::new(self.path.as_str(), "the key `version` is missing")
+                .at(1)
+                .with_hint(format!("write `version = {VERSION}` at the top")));
+        };
+        let known = *version.get_ref();
+        if known == VERSION {
+            return Ok(());
+        }
+        let wrong = self.wrong(&version.span(), format!("version {known} of the wiring is not known"));
+        Err(if known > VERSION {
+            wrong.with_hint("install a newer git-drafts")
+        } else {
+            wrong.with_hint(format!("the version is {VERSION}"))
+        })
+    }
+
+    fn check_kinds(&self) -> Result<(), FileError> {
+        let kinds: Kinds = self.toml()?;
+        let planned = [
+            (kinds.source, &SOURCES_PLANNED[..]),
+            (kinds.transport, &TRANSPORTS_PLANNED),
+            (kinds.brain, &BRAINS_PLANNED),
+        ];
+        let first = planned
+            .into_iter()
+            .flat_map(|(sections, planned)| {
+                let kinds = sections.into_values().filter_map(|section| section.kind);
+                kinds.filter(|kind| planned.contains(&kind.get_ref().as_str()))
+            })
+            .min_by_key(|kind| kind.span().start);
+        match first {
+            Some(kind) => {
+                Err(self.wrong(&kind.span(), format!("kind `{}` comes in a later version", kind.get_ref())))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn sources(
+        &self,
+        stored: Sections<SourceWord>,
+        transports: &mut Vec<TransportWiring>,
+        brains: &[BrainWiring],
+        warnings: &mut Vec<FileError>,
+    ) -> Result<Vec<SourceWiring>, FileError> {
+        let stored = in_order(stored);
+        let mut sources = Vec::new();
+        let mut own_transports = Vec::new();
+        for (name, section) in &stored {
+            let source = self.source(name, section, warnings)?;
+            if let (None, SourceKind::Hub(hub)) = (&section.transport, &source.kind) {
+                if transports.iter().any(|transport| transport.name == source.name) {
+                    let what = format!("`{}` is a hub and a transport, and either may be meant", source.name);
+                    return Err(self
+                        .wrong(&name.span(), what)
+                        .with_hint(format!("add `transport = \"{}\"`, or rename one of them", source.name)));
+                }
+                own_transports.push(TransportWiring {
+                    name: source.name.clone(),
+                    kind: TransportKind::Hub(hub.clone()),
+                });
+            }
+            sources.push(source);
+        }
+        transports.append(&mut own_transports);
+        let transports: Vec<&str> = transports.iter().map(|transport| transport.name.as_str()).collect();
+        let brains: Vec<&str> = brains.iter().map(|brain| brain.name.as_str()).collect();
+        for (_, section) in &stored {
+            self.check_known("transport", &section.transport, &transports)?;
+            self.check_known("brain", &section.brain, &brains)?;
+        }
+        Ok(sources)
+    }
+
+    fn source(
+        &self,
+        name: &Spanned<String>,
+        section: &Section<SourceWord>,
+        warnings: &mut Vec<FileError>,
+    ) -> Result<SourceWiring, FileError> {
+        self.check_name(name)?;
+        let (kind, address, transport) = match section.kind.get_ref() {
+            SourceWord::Maildir => {
+                let keys = ["path", "sent", "address", "transport", "brain"];
+                self.check_keys(section, "`maildir` source", &keys)?;
+                let path = self.path_of(self.required(&section.path, "path", name)?)?;
+                let sent = section.sent.as_ref().map(|path| self.path_of(path)).transpose()?;
+                let address = self.addresses(self.required(&section.address, "address", name)?)?;
+                let transport = self.required(&section.transport, "transport", name).map_err(|error| {
+                    error.with_hint("answers must go somewhere; a transport of kind \"null\" goes nowhere")
+                })?;
+                (SourceKind::Maildir { path, sent }, address, transport)
+            }
+            SourceWord::Hub => {
+                let keys = [&HUB_KEYS[..], &["transport", "brain"]].concat();
+                self.check_keys(section, "`hub` source", &keys)?;
+                let hub = self.hub(name, section, warnings)?;
+                let address = Address::new("", &hub.agent);
+                (SourceKind::Hub(Box::new(hub)), vec![address], section.transport.as_ref().unwrap_or(name))
+            }
+        };
+        Ok(SourceWiring {
+            name: name.get_ref().clone(),
+            address,
+            transport: transport.get_ref().clone(),
+            brain: section.brain.as_ref().map_or(RULES, |brain| brain.get_ref()).to_owned(),
+            kind,
+        })
+    }
+
+    fn transports(
+        &self,
+        stored: Sections<TransportWord>,
+        warnings: &mut Vec<FileError>,
+    ) -> Result<Vec<TransportWiring>, FileError> {
+        let transport = |(name, section): (Spanned<String>, Section<TransportWord>)| {
+            self.check_name(&name)?;
+            let kind = match section.kind.get_ref() {
+                TransportWord::Maildir => {
+                    self.check_keys(&section, "`maildir` transport", &["path"])?;
+                    let path = self.path_of(self.required(&section.path, "path", &name)?)?;
+                    TransportKind::Maildir { path }
+                }
+                TransportWord::Sendmail => {
+                    self.check_keys(&section, "`sendmail` transport", &["command", "timeout_seconds"])?;
+                    let command = self.command(self.required(&section.command, "command", &name)?)?;
+                    let timeout_seconds = self.timeout_seconds(&section, SENDMAIL_SECONDS)?;
+                    TransportKind::Sendmail { command, timeout_seconds }
+                }
+                TransportWord::Hub => {
+                    self.check_keys(&section, "`hub` transport", &HUB_KEYS)?;
+                    TransportKind::Hub(Box::new(self.hub(&name, &section, warnings)?))
+                }
+                TransportWord::Null => {
+                    self.check_keys(&section, "`null` transport", &[])?;
+                    TransportKind::Null
+                }
+            };
+            Ok(TransportWiring { name: name.into_inner(), kind })
+        };
+        in_order(stored).into_iter().map(transport).collect()
+    }
+
+    fn brains(&self, stored: Sections<BrainWord>) -> Result<Vec<BrainWiring>, FileError> {
+        let mut brains = Vec::new();
+        for (name, section) in in_order(stored) {
+            self.check_name(&name)?;
+            let kind = match section.kind.get_ref() {
+                BrainWord::Rules => {
+                    self.check_keys(&section, "`rules` brain", &["routes"])?;
+                    let routes = section.routes.as_ref().map(|path| self.path_of(path)).transpose()?;
+                    BrainKind::Rules { routes }
+                }
+            };
+            brains.push(BrainWiring { name: name.into_inner(), kind });
+        }
+        if !brains.iter().any(|brain| brain.name == RULES) {
+            brains.push(BrainWiring { name: RULES.to_owned(), kind: BrainKind::Rules { routes: None } });
+        }
+        Ok(brains)
+    }
+
+    fn hub<K>(
+        &self,
+        name: &Spanned<String>,
+        section: &Section<K>,
+        warnings: &mut Vec<FileError>,
+    ) -> Result<HubWiring, FileError> {
+        let url = self.required(&section.url, "url", name)?;
+        http::check_url(url.get_ref()).map_err(|error| self.wrong(&url.span(), error.to_string()))?;
+        if http::insecure(url.get_ref()) {
+            let what =
+                format!("messages and the token of `{}` cross the network unencrypted", name.get_ref());
+            warnings
+                .push(self.wrong(&url.span(), what).with_hint("use https://, or a tunnel to this machine"));
+        }
+        let agent = self.required(&section.agent, "agent", name)?;
+        let shown = text::one_line(agent.get_ref(), 320);
+        if shown.is_empty() || shown != *agent.get_ref() {
+            return Err(self.wrong(&agent.span(), "the agent has no name, or one with hidden characters"));
+        }
+        let token = section.token.as_ref().map(|token| self.secret("token", token)).transpose()?;
+        let paths = section.paths.clone().map(Spanned::into_inner).unwrap_or_default();
+        let fields = section.fields.clone().map(Spanned::into_inner).unwrap_or_default();
+        let default = Settings::new(url.get_ref(), agent.get_ref());
+        let flag = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
+        Ok(HubWiring {
+            token,
+            paths: paths.over(default.paths, |key, path| self.check_hub_path(key, path))?,
+            fields: fields.over(default.fields, |key, field| self.check_hub_field(key, field))?,
+            dedupes: flag(&section.dedupes),
+            can_find: flag(&section.can_find),
+            thread_tail: flag(&section.thread_tail),
+            page: self.count(&section.page, "page", 1..=1000, default.page)?,
+            timeout_seconds: self.timeout_seconds(section, default.timeout.as_secs())?,
+            url: default.url,
+            agent: default.agent,
+        })
+    }
+
+    fn limits(&self, stored: StoredLimits) -> Result<Limits, FileError> {
+        let since = match &stored.messages_since {
+            Some(age) => age_of(age.get_ref()).ok_or_else(|| {
+                let shown = text::one_line(age.get_ref(), 40);
+                self.wrong(&age.span(), format!("`{shown}` is no age of messages"))
+                    .with_hint("write it as \"30m\", \"12h\", \"7d\", \"4w\" or \"all\"")
+            })?,
+            None => None,
+        };
+        Ok(Limits {
+            messages_per_tick_max: self.count(
+                &stored.messages_per_tick_max,
+                "messages_per_tick_max",
+                1..=10_000,
+                0,
+            )?,
+            messages_since: since,
+            sends_per_hour_max: self.count(
+                &stored.sends_per_hour_max,
+                "sends_per_hour_max",
+                0..=100_000,
+                0,
+            )?,
+        })
+    }
+
+    fn check_name(&self, name: &Spanned<String>) -> Result<(), FileError> {
+        let word = name.get_ref();
+        let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if plain && (1..=NAME_CHARS_MAX).contains(&word.len()) {
+            return Ok(());
+        }
+        let what = format!("`{}` cannot be a name", text::one_line(word, NAME_CHARS_MAX));
+        Err(self
+            .wrong(&name.span(), what)
+            .with_hint(format!("use at most {NAME_CHARS_MAX} letters, digits, `-` and `_`")))
+    }
+
+    /// Refuses the first key that another kind may have, but not this one.
+    fn check_keys<K>(&self, section: &Section<K>, kind: &str, keys: &[&str]) -> Result<(), FileError> {
+        let foreign = section
+            .keys()
+            .into_iter()
+            .filter(|(key, _)| !keys.contains(key))
+            .min_by_key(|(_, span)| span.start);
+        let Some((key, span)) = foreign else { return Ok(()) };
+        let wrong = self.wrong(&span, format!("a {kind} has no key `{key}`"));
+        Err(match (key, keys) {
+            ("address", _) => wrong.with_hint("its `agent` is who you are there"),
+            (_, []) => wrong.with_hint("it has none but `kind`"),
+            (_, keys) => wrong.with_hint(format!("its keys are {}", listed(keys))),
+        })
+    }
+
+    fn check_known(
+        &self,
+        what: &str,
+        name: &Option<Spanned<String>>,
+        known: &[&str],
+    ) -> Result<(), FileError> {
+        let Some(name) = name else { return Ok(()) };
+        if known.contains(&name.get_ref().as_str()) {
+            return Ok(());
+        }
+        let shown = text::one_line(name.get_ref(), NAME_CHARS_MAX);
+        let wrong = self.wrong(&name.span(), format!("there is no {what} `{shown}`"));
+        Err(if known.is_empty() {
+            wrong.with_hint(format!("add a section [{what}.{shown}]"))
+        } else {
+            wrong.with_hint(format!("the {what}s here are {}", listed(known)))
+        })
+    }
+
+    fn check_hub_path(&self, key: &str, path: &Spanned<String>) -> Result<(), FileError> {
+        let hole = match key {
+            "read" => Some("{id}"),
+            "thread" => Some("{thread_id}"),
+            _ => None,
+        };
+        let text = path.get_ref();
+        let segments: Vec<&str> = text.split('/').skip(1).collect();
+        let holes = segments.iter().filter(|segment| segment.contains(['{', '}']));
+        let what = if !text.starts_with('/') {
+            format!("the path `{key}` does not start with `/`")
+        } else if segments.iter().any(|segment| {
+            matches!(*segment, "" | "." | "..")
+                || segment.contains(|c: char| "?#%\\".contains(c) || !c.is_ascii_graphic())
+        }) {
+            format!("the path `{key}` holds more than plain segments")
+        } else if holes.copied().ne(hole) {
+            match hole {
+                Some(hole) => format!("the path `{key}` does not hold the segment `{hole}` once"),
+                None => format!("the path `{key}` has nothing to put into braces"),
+            }
+        } else {
+            return Ok(());
+        };
+        Err(self.wrong(&path.span(), what))
+    }
+
+    fn check_hub_field(&self, key: &str, field: &Spanned<String>) -> Result<(), FileError> {
+        let name = field.get_ref();
+        if !name.is_empty() && text::one_line(name, 100) == *name {
+            return Ok(());
+        }
+        Err(self.wrong(&field.span(), format!("the field `{key}` has no name, or no plain one")))
+    }
+
+    fn required<'a, T>(
+        &self,
+        value: &'a Option<Spanned<T>>,
+        key: &str,
+        name: &Spanned<String>,
+    ) -> Result<&'a Spanned<T>, FileError> {
+        value.as_ref().ok_or_else(|| {
+            self.wrong(&name.span(), format!("the key `{key}` of `{}` is missing", name.get_ref()))
+        })
+    }
+
+    fn count(
+        &self,
+        value: &Option<Spanned<i64>>,
+        key: &str,
+        range: RangeInclusive<usize>,
+        default: usize,
+    ) -> Result<usize, FileError> {
+        let Some(value) = value else { return Ok(default) };
+        usize::try_from(*value.get_ref()).ok().filter(|count| range.contains(count)).ok_or_else(|| {
+            let what = format!("`{key}` is not a number from {} to {}", range.start(), range.end());
+            self.wrong(&value.span(), what)
+        })
+    }
+
+    fn timeout_seconds<K>(&self, section: &Section<K>, default: u64) -> Result<u64, FileError> {
+        let default = usize::try_from(default).unwrap_or(usize::MAX);
+        Ok(self.count(&section.timeout_seconds, "timeout_seconds", 1..=600, default)? as u64)
+    }
+
+    fn addresses(&self, stored: &Spanned<Vec<String>>) -> Result<Vec<Address>, FileError> {
+        let addresses: Option<Vec<Address>> =
+            stored.get_ref().iter().map(|text| Address::parse(text)).collect();
+        addresses.filter(|addresses| !addresses.is_empty()).ok_or_else(|| {
+            self.wrong(&stored.span(), "`address` does not say who you are here")
+                .with_hint("write it as [\"Sam Hill <sam@example.com>\"]")
+        })
+    }
+
+    fn command(&self, stored: &Spanned<Vec<String>>) -> Result<Vec<String>, FileError> {
+        let command = stored.get_ref();
+        if is_command(command) {
+            return Ok(command.clone());
+        }
+        Err(self.wrong(&stored.span(), "`command` names no program"))
+    }
+
+    /// Reads a path: absolute, below the home, or relative to the folder of the file.
+    fn path_of(&self, stored: &Spanned<String>) -> Result<PathBuf, FileError> {
+        self.full_path(stored.get_ref()).map_err(|what| self.wrong(&stored.span(), what))
+    }
+
+    fn full_path(&self, text: &str) -> Result<PathBuf, String> {
+        if text.is_empty() || text.contains('\0') {
+            return Err("the path is empty, or none".to_owned());
+        }
+        match text.strip_prefix('~') {
+            Some("") => Ok(self.home.to_owned()),
+            Some(rest) => match rest.strip_prefix('/') {
+                Some(below) => Ok(self.home.join(below.trim_start_matches('/'))),
+                None => Err("only your own home is known as `~`".to_owned()),
+            },
+            None => Ok(self.folder.map_or_else(|| PathBuf::from(text), |folder| folder.join(text))),
+        }
+    }
+
+    /// Reads where a secret is. What stands here instead of that is never shown: it may be the secret.
+    fn secret(&self, key: &str, stored: &Spanned<Value>) -> Result<SecretRef, FileError> {
+        let wrong = |what: &str| Err(self.wrong(&stored.span(), what).with_hint(SECRET_FORMS));
+        let Value::Table(table) = stored.get_ref() else {
+            return wrong(&format!("`{key}` is not a reference to a secret"));
+        };
+        let mut pairs = table.iter();
+        let (Some((place, value)), None) = (pairs.next(), pairs.next()) else {
+            return wrong(&format!("`{key}` does not name exactly one place of a secret"));
+        };
+        match (place.as_str(), value) {
+            ("command", Value::Array(words)) => {
+                let words: Option<Vec<String>> =
+                    words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
+                match words.filter(|words| is_command(words)) {
+                    Some(words) => Ok(SecretRef::Command(words)),
+                    None => {
+                        wrong(&format!("the command of `{key}` is not a list of a program and its arguments"))
+                    }
+                }
+            }
+            ("command", _) => {
+                wrong(&format!("the command of `{key}` is not a list of a program and its arguments"))
+            }
+            ("env", Value::String(name)) if is_variable(name) => Ok(SecretRef::Env(name.clone())),
+            ("env", _) => {
+                wrong(&format!("the variable of `{key}` is not a name in capitals, digits and `_`"))
+            }
+            ("file", Value::String(path)) => {
+                self.full_path(path).map(SecretRef::File).or_else(|what| wrong(&what))
+            }
+            ("credential", Value::String(name)) if is_credential(name) => {
+                Ok(SecretRef::Credential(name.clone()))
+            }
+            ("file" | "credential", _) => wrong(&format!("the place of `{key}` cannot be one")),
+            _ => wrong(&format!("`{key}` does not name a known place of a secret")),
+        }
+    }
+}
+
+/// Returns the sections as they stand in the file.
+fn in_order<K>(sections: Sections<K>) -> Vec<(Spanned<String>, Section<K>)> {
+    let mut sections: Vec<_> = sections.into_iter().collect();
+    sections.sort_by_key(|(name, _)| name.span().start);
+    sections
+}
+
+/// Reads `30m`, `12h`, `7d`, `4w` (at most ten years) or `all`, which is none; nothing else.
+fn age_of(text: &str) -> Option<Option<SignedDuration>> {
+    if text == "all" {
+        return Some(None);
+    }
+    let unit_seconds = match text.bytes().last()? {
+        b'm' => 60,
+        b'h' => 3600,
+        b'd' => 24 * 3600,
+        b'w' => 7 * 24 * 3600,
+        _ => return None,
+    };
+    let digits = &text[..text.len() - 1];
+    let count: i64 = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
+    let seconds = count.checked_mul(unit_seconds)?;
+    (1..=3650 * 24 * 3600).contains(&seconds).then(|| Some(SignedDuration::from_secs(seconds)))
+}
+
+fn is_command(words: &[String]) -> bool {
+    words.first().is_some_and(|program| !program.is_empty()) && words.iter().all(|word| !word.contains('\0'))
+}
+
+/// Tells whether this is surely the name of a variable: a token that was put in its place has small
+/// letters, too, and is then not shown by an error.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// Tells whether this is a file name that systemd would take for a credential.
+fn is_credential(name: &str) -> bool {
+    !matches!(name, "" | "." | "..")
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::connector::hub::settings::Paths;
+    use crate::error::Hint;
+
+    const MAIL: &str = "[source.mail]\nkind = \"maildir\"\npath = \"~/Mail/inbox\"\naddress = [\"Sam Hill <sam@example.com>\"]\ntransport = \"out\"\n[transport.out]\nkind = \"null\"\n";
+    const HUB: &str = "[source.hub]\nkind = \"hub\"\nurl = \"https://hub.example\"\nagent = \"sam\"\n";
+
+    fn parse(text: &str) -> Result<Wiring, FileError> {
+        read(Path::new("/home/sam/.config/git-drafts/config.toml"), text, Path::new("/home/sam"))
+    }
+
+    /// Reads `sections` from line 4 on.
+    fn wiring(sections: &str) -> Result<Wiring, FileError> {
+        parse(&format!("version = 1\n[desk]\npath = \"~/drafts\"\n{sections}"))
+    }
+
+    fn check(sections: &str, wrong: &str, hint: &str) {
+        let error = wiring(sections).unwrap_err();
+        let shown = error.to_string();
+        assert_eq!(shown.strip_prefix("/home/sam/.config/git-drafts/config.toml:").unwrap(), wrong);
+        assert_eq!(error.hint().unwrap_or_default(), hint);
+    }
+
+    fn hub(wiring: &Wiring) -> &HubWiring {
+        match &wiring.sources[0].kind {
+            SourceKind::Hub(hub) => hub,
+            SourceKind::Maildir { .. } => panic!("no hub"),
+        }
+    }
+
+    #[test]
+    fn the_template_is_a_wiring_without_sources() {
+        let wiring = parse(DEFAULT).unwrap();
+        assert_eq!(wiring.desk.path, Path::new("/home/sam/drafts"));
+        assert!(wiring.sources.is_empty() && wiring.transports.is_empty() && wiring.warnings.is_empty());
+        assert_eq!(wiring.brains.len(), 1);
+        assert_eq!(
+            wiring.limits,
+            Limits {
+                messages_per_tick_max: 50,
+                messages_since: Some(SignedDuration::from_hours(7 * 24)),
+                sends_per_hour_max: 60,
+            }
+        );
+        assert!(wiring.notify.enabled);
+    }
+
+    #[test]
+    fn the_examples_of_the_template_are_a_wiring() {
+        let examples: Vec<&str> = DEFAULT
+            .lines()
+            .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
+            .collect();
+        let wiring = parse(&examples.join("\n")).unwrap();
+        let sources: Vec<_> =
+            wiring.sources.iter().map(|source| (&*source.name, &*source.transport)).collect();
+        assert_eq!(sources, [("mail", "out"), ("hub", "hub")]);
+        let transports: Vec<&str> = wiring.transports.iter().map(|transport| &*transport.name).collect();
+        assert_eq!(transports, ["out", "post", "nowhere", "hub"]);
+    }
+
+    #[test]
+    fn the_examples_of_the_template_are_the_defaults() {
+        let bare = wiring(HUB).unwrap();
+        let bare = hub(&bare);
+        let told = |line: String| assert!(DEFAULT.contains(&line), "{line}");
+        told(format!("#page = {} ", bare.page));
+        told(format!("#timeout_seconds = {} ", bare.timeout_seconds));
+        told(format!("#timeout_seconds = {SENDMAIL_SECONDS}\n"));
+        told(format!("#dedupes = {} ", bare.dedupes));
+        told(format!("#health = \"{}\"\n", bare.paths.health));
+        told(format!("#read = \"{}\"\n", bare.paths.read));
+        told(format!("#thread = \"{}\"\n", bare.paths.thread));
+        told(format!("#body = \"{}\"\n", bare.fields.body));
+    }
+
+    #[test]
+    fn sources_keep_the_order_of_the_file() {
+        let source = |name: &str| HUB.replace("hub]", &format!("{name}]"));
+        let wiring = wiring(&[source("z"), source("a"), source("m")].concat()).unwrap();
+        let names: Vec<&str> = wiring.sources.iter().map(|source| &*source.name).collect();
+        assert_eq!(names, ["z", "a", "m"]);
+    }
+
+    #[test]
+    fn paths_start_at_the_home_or_at_the_folder_of_the_file() {
+        for (path, full) in [
+            ("~/Mail", "/home/sam/Mail"),
+            ("~", "/home/sam"),
+            ("/srv/mail", "/srv/mail"),
+            ("mail/inbox", "/home/sam/.config/git-drafts/mail/inbox"),
+        ] {
+            let text = format!("version = 1\n[desk]\npath = \"{path}\"\n");
+            assert_eq!(parse(&text).unwrap().desk.path, Path::new(full));
+        }
+        check("state = \"~kim/x\"", "4: only your own home is known as `~`", "");
+        check("state = \"\"", "4: the path is empty, or none", "");
+    }
+
+    #[test]
+    fn a_hub_takes_the_answers_to_its_own_messages() {
+        let own = wiring(HUB).unwrap();
+        assert_eq!(own.sources[0].transport, "hub");
+        assert_eq!(own.sources[0].address, [Address::new("", "sam")]);
+        assert!(
+            matches!(&own.transport("hub").unwrap().kind, TransportKind::Hub(wiring) if **wiring == *hub(&own))
+        );
+
+        let other = wiring(&format!("{HUB}transport = \"out\"\n[transport.out]\nkind = \"null\"\n")).unwrap();
+        assert_eq!((&*other.sources[0].transport, other.transports.len()), ("out", 1));
+
+        check(
+            &format!("{HUB}[transport.hub]\nkind = \"null\"\n"),
+            "4: `hub` is a hub and a transport, and either may be meant",
+            "add `transport = \"hub\"`, or rename one of them",
+        );
+    }
+
+    #[test]
+    fn a_hub_promises_nothing_unless_the_wiring_says_so() {
+        let bare = wiring(HUB).unwrap();
+        assert!(!hub(&bare).dedupes && !hub(&bare).can_find && !hub(&bare).thread_tail);
+        let able = wiring(&format!(
+            "{HUB}dedupes = true\npage = 7\n[source.hub.paths]\nread = \"/api/{{id}}/seen\"\n[source.hub.fields]\nbody = \"text\"\n"
+        ))
+        .unwrap();
+        let settings = hub(&able).settings(None);
+        assert!(settings.dedupes && !settings.can_find);
+        assert_eq!(
+            (&*settings.paths.read, &*settings.fields.body, settings.page),
+            ("/api/{id}/seen", "text", 7)
+        );
+        assert_eq!(settings.paths.messages, Paths::default().messages);
+    }
+
+    #[test]
+    fn an_unencrypted_hub_elsewhere_is_warned_about() {
+        let check = |url: &str, warnings: &[&str]| {
+            let wiring = wiring(&HUB.replace("https://hub.example", url)).unwrap();
+            let shown: Vec<String> = wiring.warnings.iter().map(FileError::to_string).collect();
+            assert_eq!(shown, warnings);
+        };
+        check("http://127.0.0.1:8080", &[]);
+        check(
+            "http://hub.example",
+            &[
+                "/home/sam/.config/git-drafts/config.toml:6: messages and the token of `hub` cross the network unencrypted",
+            ],
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line_and_a_way_out() {
+        check(
+            &format!("{MAIL}[brian.x]\n"),
+            "11: unknown field `brian`, expected one of `version`, `desk`, `source`, `transport`, `brain`, `limits`, `notify`",
+            "did you mean `brain`?",
+        );
+        check(
+            "[source.mail]\nkind = \"maildri\"\n",
+            "5: unknown variant `maildri`, expected `maildir` or `hub`",
+            "did you mean `maildir`?",
+        );
+        check("[source.mail]\npath = \"x\"\n", "4: missing field `kind`", "");
+        check(
+            "[source.\"a b\"]\nkind = \"hub\"\n",
+            "4: `a b` cannot be a name",
+            "use at most 40 letters, digits, `-` and `_`",
+        );
+        check(&MAIL.replace("path", "#path"), "4: the key `path` of `mail` is missing", "");
+        check(
+            &MAIL.replace("transport =", "#transport ="),
+            "4: the key `transport` of `mail` is missing",
+            "answers must go somewhere; a transport of kind \"null\" goes nowhere",
+        );
+        check(
+            &MAIL.replace("\"out\"", "\"post\""),
+            "8: there is no transport `post`",
+            "the transports here are `out`",
+        );
+        check(
+            &MAIL.replace("[transport.out]\nkind = \"null\"\n", ""),
+            "8: there is no transport `out`",
+            "add a section [transport.out]",
+        );
+        check(
+            &format!("{HUB}brain = \"local\"\n"),
+            "8: there is no brain `local`",
+            "the brains here are `rules`",
+        );
+        check(
+            &MAIL.replace("\"Sam Hill <sam@example.com>\"", ""),
+            "7: `address` does not say who you are here",
+            "write it as [\"Sam Hill <sam@example.com>\"]",
+        );
+        check(&HUB.replace("https://", "ftp://"), "6: the url does not start with http:// or https://", "");
+        check(
+            &HUB.replace("\"sam\"", "\" \""),
+            "7: the agent has no name, or one with hidden characters",
+            "",
+        );
+        check(&format!("{HUB}page = 0\n"), "8: `page` is not a number from 1 to 1000", "");
+        check("[transport.post]\nkind = \"sendmail\"\ncommand = []\n", "6: `command` names no program", "");
+        check(
+            "[limits]\nsends_per_hour_max = -1\n",
+            "5: `sends_per_hour_max` is not a number from 0 to 100000",
+            "",
+        );
+        check(
+            "[limits]\nmessages_since = \"soon\"\n",
+            "5: `soon` is no age of messages",
+            "write it as \"30m\", \"12h\", \"7d\", \"4w\" or \"all\"",
+        );
+    }
+
+    #[test]
+    fn a_key_of_another_kind_is_refused() {
+        check(
+            &format!("[source.hub]\nkind = \"maildir\"\nurl = \"https://h\"\n{MAIL}"),
+            "6: a `maildir` source has no key `url`",
+            "its keys are `path`, `sent`, `address`, `transport`, `brain`",
+        );
+        check(
+            &format!("{HUB}address = [\"a@b.c\"]\n"),
+            "8: a `hub` source has no key `address`",
+            "its `agent` is who you are there",
+        );
+        check(
+            &format!("{MAIL}path = \"x\"\n"),
+            "11: a `null` transport has no key `path`",
+            "it has none but `kind`",
+        );
+        check(
+            "[brain.rules]\nkind = \"rules\"\ncommand = [\"x\"]\n",
+            "6: a `rules` brain has no key `command`",
+            "its keys are `routes`",
+        );
+    }
+
+    #[test]
+    fn a_planned_kind_says_that_it_comes_later_whatever_its_keys() {
+        check(
+            "[source.mail]\nhost = \"imap.example\"\nkind = \"imap\"\n",
+            "6: kind `imap` comes in a later version",
+            "",
+        );
+        check("[transport.out]\nkind = \"smtp\"\n", "5: kind `smtp` comes in a later version", "");
+        check(
+            "[brain.local]\nkind = \"openai\"\nmodel = \"m\"\n",
+            "5: kind `openai` comes in a later version",
+            "",
+        );
+    }
+
+    #[test]
+    fn another_version_is_refused_whatever_is_in_it() {
+        let check = |text: &str, wrong: &str, hint: &str| {
+            let error = parse(text).unwrap_err();
+            assert!(error.to_string().ends_with(wrong), "{error}");
+            assert_eq!(error.hint().unwrap(), hint);
+        };
+        check(
+            "version = 2\nnew_key = 1\n[source.x]\nkind = \"carrier-pigeon\"\n",
+            "config.toml:1: version 2 of the wiring is not known",
+            "install a newer git-drafts",
+        );
+        check("\nversion = 0\n", "config.toml:2: version 0 of the wiring is not known", "the version is 1");
+        check(
+            "[desk]\npath = \"d\"\n",
+            "config.toml:1: the key `version` is missing",
+            "write `version = 1` at the top",
+        );
+    }
+
+    #[test]
+    fn the_paths_of_a_hub_have_their_holes_and_nothing_else() {
+        let check_path = |line: &str, wrong: &str| {
+            check(&format!("{HUB}[source.hub.paths]\n{line}\n"), wrong, "");
+        };
+        check_path("read = \"/messages/read\"", "9: the path `read` does not hold the segment `{id}` once");
+        check_path("read = \"/messages/x{id}\"", "9: the path `read` does not hold the segment `{id}` once");
+        check_path(
+            "thread = \"/t/{id}\"",
+            "9: the path `thread` does not hold the segment `{thread_id}` once",
+        );
+        check_path("health = \"/h/{id}\"", "9: the path `health` has nothing to put into braces");
+        check_path("health = \"up\"", "9: the path `health` does not start with `/`");
+        for path in ["/a/../b", "//a", "/a?b=c", "/a b", "/a/"] {
+            check_path(
+                &format!("health = \"{path}\""),
+                "9: the path `health` holds more than plain segments",
+            );
+        }
+        check(
+            &format!("{HUB}[source.hub.paths]\nhelth = \"/up\"\n"),
+            "9: unknown field `helth`, expected one of `health`, `messages`, `read`, `thread`, `progress`",
+            "did you mean `health`?",
+        );
+        check(
+            &format!("{HUB}[source.hub.fields]\nbody = \"\"\n"),
+            "9: the field `body` has no name, or no plain one",
+            "",
+        );
+    }
+
+    #[test]
+    fn a_secret_is_named_by_its_place() {
+        let check = |token: &str, secret: SecretRef| {
+            let wiring = wiring(&format!("{HUB}token = {token}\n")).unwrap();
+            assert_eq!(hub(&wiring).token, Some(secret));
+        };
+        let command = ["pass", "show", "hub"].map(str::to_owned).to_vec();
+        check("{ command = [\"pass\", \"show\", \"hub\"] }", SecretRef::Command(command));
+        check("{ env = \"HUB_TOKEN\" }", SecretRef::Env("HUB_TOKEN".to_owned()));
+        check("{ file = \"~/hub.token\" }", SecretRef::File("/home/sam/hub.token".into()));
+        check("{ credential = \"hub\" }", SecretRef::Credential("hub".to_owned()));
+    }
+
+    #[test]
+    fn a_secret_in_the_wiring_is_refused_and_never_shown() {
+        for (token, wrong) in [
+            ("\"s3cr3t\"", "`token` is not a reference to a secret"),
+            ("[\"s3cr3t\"]", "`token` is not a reference to a secret"),
+            ("123456", "`token` is not a reference to a secret"),
+            ("{}", "`token` does not name exactly one place of a secret"),
+            ("{ env = \"A\", file = \"b\" }", "`token` does not name exactly one place of a secret"),
+            ("{ value = \"s3cr3t\" }", "`token` does not name a known place of a secret"),
+            ("{ env = \"s3cr3t\" }", "the variable of `token` is not a name in capitals, digits and `_`"),
+            ("{ env = 123456 }", "the variable of `token` is not a name in capitals, digits and `_`"),
+            (
+                "{ command = \"echo s3cr3t\" }",
+                "the command of `token` is not a list of a program and its arguments",
+            ),
+            ("{ command = [] }", "the command of `token` is not a list of a program and its arguments"),
+            ("{ file = [\"s3cr3t\"] }", "the place of `token` cannot be one"),
+            ("{ credential = \"../s3cr3t\" }", "the place of `token` cannot be one"),
+        ] {
+            check(&format!("{HUB}token = {token}\n"), &format!("8: {wrong}"), SECRET_FORMS);
+        }
+        let unquoted = wiring(&format!("{HUB}token = s3cr3t\n")).unwrap_err();
+        assert!(!format!("{unquoted:?}").contains("s3cr3t"), "{unquoted:?}");
+    }
+
+    #[test]
+    fn ages_are_a_number_and_a_unit() {
+        for (text, hours) in [("12h", 12), ("120m", 2), ("7d", 168), ("4w", 672), ("3650d", 87_600)] {
+            assert_eq!(age_of(text), Some(Some(SignedDuration::from_hours(hours))), "{text}");
+        }
+        assert_eq!(age_of("all"), Some(None));
+        for text in
+            ["", "7", "d", "0d", "-1d", "+1d", "1.5h", "3651d", "7 d", "7D", "99999999999999999999w", "1é"]
+        {
+            assert_eq!(age_of(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_the_reading(text in ".*", value in "[\\[\\]{}=\"a-z0-9~/. \n-]{0,60}") {
+            let _ = age_of(&text);
+            let _ = parse(&text);
+            let _ = wiring(&format!("{HUB}token = {value}"));
+            let _ = wiring(&format!("{HUB}[source.hub.paths]\nread = {value}"));
+        }
+    }
+}
