@@ -235,12 +235,14 @@ pub fn newer<'m>(
         Some(position) => index > position,
         None => message.date.as_ref().zip(date).is_some_and(|(written, date)| written.timestamp() > date),
     };
-    tail.iter().enumerate().filter(|(index, message)| later(*index, message)).map(|(_, message)| message).find(
-        |message| match automatic::reason(message, ours) {
+    tail.iter()
+        .enumerate()
+        .filter(|(index, message)| later(*index, message))
+        .map(|(_, message)| message)
+        .find(|message| match automatic::reason(message, ours) {
             None | Some(automatic::Reason::FromOurselves) => true,
             Some(_) => false,
-        },
-    )
+        })
 }
 
 #[cfg(test)]

@@ -542,7 +542,9 @@ impl File<'_> {
     fn default(&self, written: Option<Spanned<WrittenDefault>>) -> Result<Default, FileError> {
         let Some(written) = written else {
             let hint = "add `[default]` with `action = \"escalate\"`";
-            return Err(FileError::new(self.path, "no default: what no route knows has no action").with_hint(hint));
+            return Err(
+                FileError::new(self.path, "no default: what no route knows has no action").with_hint(hint)
+            );
         };
         let WrittenDefault { action, why } = written.into_inner();
         match action.get_ref() {
@@ -649,7 +651,9 @@ impl File<'_> {
             let empty = entries.as_ref().is_some_and(Vec::is_empty);
             if empty {
                 let what = format!("route `{id}` can never match: `{key}` is empty");
-                wrong.push(self.error(line, what).with_hint(format!("remove `{key}`, or name something in it")));
+                wrong.push(
+                    self.error(line, what).with_hint(format!("remove `{key}`, or name something in it")),
+                );
             }
             entries.unwrap_or_default()
         };
@@ -694,8 +698,9 @@ impl File<'_> {
                 None => {
                     let line = self.line(entry.span().start);
                     let what = format!("`{shown}` of route `{id}` can never match: there is no word in it");
-                    wrong
-                        .push(self.error(line, what).with_hint("use letters and digits; signs go into `pattern`"));
+                    wrong.push(
+                        self.error(line, what).with_hint("use letters and digits; signs go into `pattern`"),
+                    );
                 }
             }
         }

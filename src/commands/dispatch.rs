@@ -112,7 +112,15 @@ pub async fn pass(
 ) -> Result<Pass> {
     let ledger = session.ledger()?;
     let settled = settle::settle(context, session, &ledger)?;
-    let mut dispatcher = Dispatcher { context, session, ledger, connectors, lock, pass: Pass::default(), told: BTreeSet::new() };
+    let mut dispatcher = Dispatcher {
+        context,
+        session,
+        ledger,
+        connectors,
+        lock,
+        pass: Pass::default(),
+        told: BTreeSet::new(),
+    };
     dispatcher.pass.healed = settled.healed;
     for (id, reason) in settled.rejected {
         dispatcher.tell_rejected(&id, reason).await?;
@@ -126,11 +134,11 @@ pub async fn pass(
     Ok(dispatcher.pass)
 }
 
-struct Dispatcher<'s, 'c> {
+struct Dispatcher<'s, 'c, 'w> {
     context: &'s Context,
     session: &'s Session,
     ledger: Ledger<'s>,
-    connectors: &'c mut Connectors<'s>,
+    connectors: &'c mut Connectors<'w>,
     lock: &'c File,
     pass: Pass,
     /// What was told in this pass already, so that a held draft is told once.
@@ -166,7 +174,7 @@ enum Judged {
     Later(Timestamp, String),
 }
 
-impl Dispatcher<'_, '_> {
+impl Dispatcher<'_, '_, '_> {
     /// Takes every draft one step further; tells whether anything moved.
     async fn round(&mut self) -> Result<bool> {
         let desk = Desk::read(&self.session.repository)?;
@@ -185,12 +193,22 @@ impl Dispatcher<'_, '_> {
                 Step::Wait(waiting) => self.tell_waiting(&desk, &id, &story, waiting),
                 Step::Until(time) => self.wait_until(time),
                 Step::Withdraw => {
-                    let why = if on_desk == OnDesk::Absent { "the draft was removed" } else { "the approval was taken back or changed" };
-                    notes.push(self.note(&id, &story, Fact::Withdrawn { reason: why.to_owned(), resend: false }));
+                    let why = if on_desk == OnDesk::Absent {
+                        "the draft was removed"
+                    } else {
+                        "the approval was taken back or changed"
+                    };
+                    notes.push(self.note(
+                        &id,
+                        &story,
+                        Fact::Withdrawn { reason: why.to_owned(), resend: false },
+                    ));
                     self.tell(&id, &story, What::Withdrawn(why.to_owned()));
                 }
                 Step::NoteUnsure => {
-                    let reason = "it was being sent when the sender stopped, and the receiver cannot be asked".to_owned();
+                    let reason =
+                        "it was being sent when the sender stopped, and the receiver cannot be asked"
+                            .to_owned();
                     notes.push(self.note(&id, &story, Fact::Unsure { reason: reason.clone() }));
                     self.tell(&id, &story, What::Unsure(reason));
                 }
@@ -202,7 +220,11 @@ impl Dispatcher<'_, '_> {
                     Asked::NotThere if resend => outbound.extend(self.outbound(&id, story, true)?),
                     Asked::NotThere => {
                         let reason = "it had not gone out when the approval was taken back".to_owned();
-                        notes.push(self.note(&id, &story, Fact::Withdrawn { reason: reason.clone(), resend: false }));
+                        notes.push(self.note(
+                            &id,
+                            &story,
+                            Fact::Withdrawn { reason: reason.clone(), resend: false },
+                        ));
                         self.tell(&id, &story, What::Withdrawn(reason));
                     }
                 },
@@ -213,7 +235,14 @@ impl Dispatcher<'_, '_> {
                         Judged::Ready(_) if budget == 0 => {
                             let until = self.context.now() + SignedDuration::from_mins(10);
                             self.wait_until(until);
-                            self.tell(&id, &story, What::Later { until, why: "the limit of sends per hour is reached".to_owned() });
+                            self.tell(
+                                &id,
+                                &story,
+                                What::Later {
+                                    until,
+                                    why: "the limit of sends per hour is reached".to_owned(),
+                                },
+                            );
                         }
                         Judged::Ready(note) => {
                             budget -= 1;
@@ -234,7 +263,11 @@ impl Dispatcher<'_, '_> {
             }
         }
         let mut moved = !notes.is_empty();
-        self.ledger.append(&notes, &subject("noted", notes.iter().map(|note| &note.id)), self.context.now())?;
+        self.ledger.append(
+            &notes,
+            &subject("noted", notes.iter().map(|note| &note.id)),
+            self.context.now(),
+        )?;
         moved |= self.append_claims(claims)?;
         moved |= self.send_all(outbound).await?;
         moved |= self.clear(clear)?;
@@ -249,7 +282,10 @@ impl Dispatcher<'_, '_> {
         let names = subject("claimed", claims.iter().map(|note| &note.id));
         let expected: Vec<(DraftId, usize)> = {
             let snapshot = self.ledger.snapshot()?;
-            claims.iter().map(|note| Ok((note.id.clone(), snapshot.story(&note.id)?.len()))).collect::<Result<_>>()?
+            claims
+                .iter()
+                .map(|note| Ok((note.id.clone(), snapshot.story(&note.id)?.len())))
+                .collect::<Result<_>>()?
         };
         // The flush of this append makes the operator's own fresh commit durable before we rely on it.
         let unclaimed = |snapshot: &Snapshot<'_>| {
@@ -277,12 +313,20 @@ impl Dispatcher<'_, '_> {
         generation: u32,
     ) -> Result<Judged> {
         let (Some(origin), Some(file)) = (drafted(story), desk.find(id)) else {
-            return Ok(Judged::Held(Held::new("the ledger does not say where it comes from", "delete the file and commit")));
+            return Ok(Judged::Held(Held::new(
+                "the ledger does not say where it comes from",
+                "delete the file and commit",
+            )));
         };
-        let Ok(found) = &file.draft else { return Ok(Judged::Held(Held::new("it cannot be read", "see `git drafts status`"))) };
+        let Ok(found) = &file.draft else {
+            return Ok(Judged::Held(Held::new("it cannot be read", "see `git drafts status`")));
+        };
         let landed = snapshot.file(id, "drafted", "md")?.unwrap_or_default();
         let Ok(landed) = Draft::parse(&origin.path, &String::from_utf8_lossy(&landed)) else {
-            return Ok(Judged::Held(Held::new("the ledger's copy of it cannot be read", "see `git drafts check`")));
+            return Ok(Judged::Held(Held::new(
+                "the ledger's copy of it cannot be read",
+                "see `git drafts check`",
+            )));
         };
         if let Some(changed) = draft::changed_machine_keys(&landed.machine, &found.machine).first() {
             return Ok(Judged::Held(Held::new(
@@ -292,12 +336,18 @@ impl Dispatcher<'_, '_> {
         }
         let judged_by = match snapshot.policy(origin.policy)? {
             Some(bytes) => Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?,
-            None => return Ok(Judged::Held(Held::new("the policy that judged it is gone", "see `git drafts check`"))),
+            None => {
+                return Ok(Judged::Held(Held::new(
+                    "the policy that judged it is gone",
+                    "see `git drafts check`",
+                )));
+            }
         };
         let policies = [&judged_by, current];
 
         let owner = self.session.owner();
-        let mode = if policies.iter().any(|policy| policy.mode == Mode::Merge) { Mode::Merge } else { Mode::Commit };
+        let mode =
+            if policies.iter().any(|policy| policy.mode == Mode::Merge) { Mode::Merge } else { Mode::Commit };
         let may_approve = |email: &str| policy::may_approve(&policies, email, owner.as_deref());
         let look = desk::approval_facts(&self.session.repository, blob);
         let approval = match approval::find(desk.tip, mode, may_approve, look)? {
@@ -310,22 +360,33 @@ impl Dispatcher<'_, '_> {
         if policy::strictest_gate(&policies, tier) == Gate::ApproveSigned {
             return Ok(Judged::Held(Held::new(
                 format!("tier {tier} asks for a signed approval, which this version cannot check"),
-                format!("set `{tier} = \"approve\"` under [gates] in drafts.toml for new drafts, or answer it by hand"),
+                format!(
+                    "set `{tier} = \"approve\"` under [gates] in drafts.toml for new drafts, or answer it by hand"
+                ),
             )));
         }
         for policy in policies {
             if let Some(finding) = policy::obstacles(policy, found).first() {
-                return Ok(Judged::Held(Held::new(finding.to_string(), format!("mend {}, and commit", file.path))));
+                return Ok(Judged::Held(Held::new(
+                    finding.to_string(),
+                    format!("mend {}, and commit", file.path),
+                )));
             }
         }
-        if let Some(hit) = secret::scan(&format!("{}\n{}", found.subject, found.body)).iter().find(|hit| hit.hard) {
+        if let Some(hit) =
+            secret::scan(&format!("{}\n{}", found.subject, found.body)).iter().find(|hit| hit.hard)
+        {
             return Ok(Judged::Held(Held::new(
                 format!("there is a secret in it ({})", hit.kind),
                 "take it out, and change it where it is used: it is in the history now",
             )));
         }
         if let Some(time) = self.not_before(&policies, tier, found, blob)? {
-            let why = if found.send_after.is_some_and(|after| after == time) { "`send_after`" } else { "time to take it back" };
+            let why = if found.send_after.is_some_and(|after| after == time) {
+                "`send_after`"
+            } else {
+                "time to take it back"
+            };
             return Ok(Judged::Later(time, why.to_owned()));
         }
         let attachments = match self.attachments(approval.commit, found)? {
@@ -335,7 +396,11 @@ impl Dispatcher<'_, '_> {
         let Some(transport) = self.connectors.transport_of(&origin.source) else {
             return Ok(Judged::Held(Held::new(
                 format!("source `{}` has no transport", origin.source),
-                format!("add `transport = \"…\"` to [source.{}] in {}", origin.source, self.context.shown(&self.session.wiring_path)),
+                format!(
+                    "add `transport = \"…\"` to [source.{}] in {}",
+                    origin.source,
+                    self.context.shown(&self.session.wiring_path)
+                ),
             )));
         };
         let claimed = Claimed {
@@ -346,7 +411,12 @@ impl Dispatcher<'_, '_> {
             signed: false,
             transport,
         };
-        let entry = Entry { at: self.context.now(), host: self.context.host(), generation, fact: Fact::Claimed(claimed) };
+        let entry = Entry {
+            at: self.context.now(),
+            host: self.context.host(),
+            generation,
+            fact: Fact::Claimed(claimed),
+        };
         let files = vec![
             ("md", self.session.repository.read(blob)?),
             ("commit", self.session.repository.read(approval.commit)?),
@@ -355,7 +425,13 @@ impl Dispatcher<'_, '_> {
     }
 
     /// Returns until when an approval waits: the undo window from when it was first seen, `send_after`.
-    fn not_before(&self, policies: &[&Policy], tier: Tier, found: &Draft, blob: ObjectId) -> Result<Option<Timestamp>> {
+    fn not_before(
+        &self,
+        policies: &[&Policy],
+        tier: Tier,
+        found: &Draft,
+        blob: ObjectId,
+    ) -> Result<Option<Timestamp>> {
         let undo = policies.iter().map(|policy| policy.undo_seconds(tier)).max().unwrap_or(0);
         let now = self.context.now();
         let mut wait = found.send_after;
@@ -384,12 +460,20 @@ impl Dispatcher<'_, '_> {
     }
 
     /// Returns the attachments as the approving commit has them.
-    fn attachments(&self, commit: ObjectId, found: &Draft) -> Result<std::result::Result<Vec<(Attachment, ObjectId)>, Held>> {
+    fn attachments(
+        &self,
+        commit: ObjectId,
+        found: &Draft,
+    ) -> Result<std::result::Result<Vec<(Attachment, ObjectId)>, Held>> {
         let mut attachments = Vec::new();
         let mut total = 0;
         for path in &found.attach {
-            let held = |what: &str| Ok(Err(Held::new(format!("`{path}` {what}"), "commit the file, or take it out of `attach`")));
-            let Some(entry) = self.session.repository.entry_at(commit, path)? else { return held("is not in the approving commit") };
+            let held = |what: &str| {
+                Ok(Err(Held::new(format!("`{path}` {what}"), "commit the file, or take it out of `attach`")))
+            };
+            let Some(entry) = self.session.repository.entry_at(commit, path)? else {
+                return held("is not in the approving commit");
+            };
             if entry.mode != 0o100_644 && entry.mode != 0o100_755 {
                 return held("is not a plain file");
             }
@@ -409,14 +493,21 @@ impl Dispatcher<'_, '_> {
 
     /// Renders a claim from what the ledger keeps of it.
     fn outbound(&mut self, id: &DraftId, story: Vec<Entry>, began: bool) -> Result<Option<Outbound>> {
-        let (Some((entry, claimed)), Some(origin)) = (claim(&story), drafted(&story)) else { return Ok(None) };
+        let (Some((entry, claimed)), Some(origin)) = (claim(&story), drafted(&story)) else {
+            return Ok(None);
+        };
         let (claimed, origin) = (claimed.clone(), origin.clone());
         let bytes = self.session.repository.read(claimed.blob)?;
         let Ok(found) = Draft::parse(&origin.path, &String::from_utf8_lossy(&bytes)) else { return Ok(None) };
         let names = found.attach.iter().map(|path| path.rsplit('/').next().unwrap_or(path));
         let attachments = names
             .zip(&claimed.attachments)
-            .map(|(name, blob)| Ok(Attachment { name: text::one_line(name, 120), bytes: self.session.repository.read(*blob)? }))
+            .map(|(name, blob)| {
+                Ok(Attachment {
+                    name: text::one_line(name, 120),
+                    bytes: self.session.repository.read(*blob)?,
+                })
+            })
             .collect::<Result<Vec<_>>>()?;
         let key = Key::new(id, entry.generation, self.ledger.desk());
         let from = self.connectors.our_address(&origin.source);
@@ -469,7 +560,8 @@ impl Dispatcher<'_, '_> {
             .filter(|draft| !draft.began)
             .map(|draft| self.note(&draft.id, &draft.story, Fact::Sending))
             .collect();
-        let expected: Vec<(DraftId, usize)> = ready.iter().map(|draft| (draft.id.clone(), draft.story.len())).collect();
+        let expected: Vec<(DraftId, usize)> =
+            ready.iter().map(|draft| (draft.id.clone(), draft.story.len())).collect();
         let untouched = |snapshot: &Snapshot<'_>| {
             for (id, length) in &expected {
                 if snapshot.story(id)?.len() != *length {
@@ -486,7 +578,8 @@ impl Dispatcher<'_, '_> {
         }
         let mut outcomes = Vec::new();
         for draft in &ready {
-            let outcome = self.connectors.send(transport, &draft.outgoing, self.lock, self.context.now()).await;
+            let outcome =
+                self.connectors.send(transport, &draft.outgoing, self.lock, self.context.now()).await;
             let (fact, what) = told(outcome);
             tracing::info!(draft = %draft.id, transport, outcome = fact.kind(), "sent");
             outcomes.push(self.note(&draft.id, &draft.story, fact));
@@ -507,11 +600,21 @@ impl Dispatcher<'_, '_> {
     fn rehearse(&mut self, chunk: Vec<Outbound>) -> Result<()> {
         let mut notes = Vec::new();
         for draft in chunk {
-            let spec_hash = sha256_hex(format!("{:?}", (&draft.outgoing.to, &draft.outgoing.cc, &draft.outgoing.subject, &draft.outgoing.text)).as_bytes());
+            let spec_hash = sha256_hex(
+                format!(
+                    "{:?}",
+                    (&draft.outgoing.to, &draft.outgoing.cc, &draft.outgoing.subject, &draft.outgoing.text)
+                )
+                .as_bytes(),
+            );
             notes.push(self.note(&draft.id, &draft.story, Fact::Rehearsed { spec_hash }));
             self.tell(&draft.id, &draft.story, What::Rehearsed);
         }
-        Ok(self.ledger.append(&notes, &subject("rehearsed", notes.iter().map(|note| &note.id)), self.context.now())?)
+        Ok(self.ledger.append(
+            &notes,
+            &subject("rehearsed", notes.iter().map(|note| &note.id)),
+            self.context.now(),
+        )?)
     }
 
     /// Looks whether the thread moved on, and lets the transport do all that can be taken back.
@@ -538,7 +641,9 @@ impl Dispatcher<'_, '_> {
         match self.connectors.prepare(transport, &draft.outgoing, self.context.now()).await {
             Ok(()) => Ok(()),
             Err(Outcome::Deferred { until, reason }) => Err(later(reason, until)),
-            Err(Outcome::Failed { reason }) => Err((Fact::Failed { reason: reason.clone() }, What::Failed(reason))),
+            Err(Outcome::Failed { reason }) => {
+                Err((Fact::Failed { reason: reason.clone() }, What::Failed(reason)))
+            }
             // Preparing sends nothing, so there is nothing else to be unsure about.
             Err(Outcome::Unsure { reason } | Outcome::Delivered { receipt: reason }) => {
                 Err(later(reason, self.context.now() + TAIL_AGAIN))
@@ -556,7 +661,9 @@ impl Dispatcher<'_, '_> {
         match self.connectors.find(&claimed.transport, &key).await {
             Found::Yes { receipt } => Asked::Note(Fact::Sent { receipt }, What::Sent),
             Found::No => Asked::NotThere,
-            Found::Unknown { reason } => Asked::Note(Fact::Unsure { reason: reason.clone() }, What::Unsure(reason)),
+            Found::Unknown { reason } => {
+                Asked::Note(Fact::Unsure { reason: reason.clone() }, What::Unsure(reason))
+            }
         }
     }
 
@@ -592,7 +699,13 @@ impl Dispatcher<'_, '_> {
         let transport = drafted(story).and_then(|origin| self.connectors.transport_of(&origin.source));
         let rehearses = transport.is_some_and(|transport| self.connectors.rehearses(&transport));
         // What an approval waits for is judged with everything else about it, in `judge`.
-        Facts { now: self.context.now(), not_before: None, host: self.context.host(), capabilities, rehearses }
+        Facts {
+            now: self.context.now(),
+            not_before: None,
+            host: self.context.host(),
+            capabilities,
+            rehearses,
+        }
     }
 
     fn note(&self, id: &DraftId, story: &[Entry], fact: Fact) -> Note {
@@ -610,7 +723,9 @@ impl Dispatcher<'_, '_> {
     fn tell_waiting(&mut self, desk: &Desk, id: &DraftId, story: &[Entry], waiting: Waiting) {
         let held = |why: String, hint: Option<String>| What::Held { why, hint };
         let what = match waiting {
-            Waiting::Decision | Waiting::Resolve | Waiting::Failed | Waiting::Stale | Waiting::Rehearsed => return,
+            Waiting::Decision | Waiting::Resolve | Waiting::Failed | Waiting::Stale | Waiting::Rehearsed => {
+                return;
+            }
             Waiting::EditedAfter => What::EditedAfter,
             Waiting::NoMemory => held(
                 "the ledger knows nothing of it, so it is not sent".to_owned(),
@@ -634,7 +749,8 @@ impl Dispatcher<'_, '_> {
         let connector = transport.or_else(|| self.connectors.transport_of(&source)).unwrap_or(source);
         let desk = Desk::read(&self.session.repository).ok();
         let draft = desk.as_ref().and_then(|desk| desk.find(id)).and_then(|file| file.draft.as_ref().ok());
-        let to = draft.and_then(|draft| draft.to.first()).or_else(|| origin.and_then(|origin| origin.to.first()));
+        let to =
+            draft.and_then(|draft| draft.to.first()).or_else(|| origin.and_then(|origin| origin.to.first()));
         self.pass.events.push(Event {
             id: id.clone(),
             what,

@@ -204,8 +204,7 @@ impl Session {
         let beside = context.directory.join("config.toml");
         let beside = (here.is_none() && beside.is_file()).then_some(beside);
         let noted = here.as_ref().and_then(noted_wiring);
-        let wiring_path =
-            config::wiring_path(context.config.clone(), beside, noted, &context.config_home());
+        let wiring_path = config::wiring_path(context.config.clone(), beside, noted, &context.config_home());
         let wiring = Wiring::load(&wiring_path, &context.home())?;
         let repository = match here {
             Some(repository) => repository,

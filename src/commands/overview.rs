@@ -61,7 +61,11 @@ pub struct Item {
 impl Item {
     /// Returns whom it goes to, for people.
     pub fn recipient(&self) -> String {
-        let to = self.draft.as_ref().and_then(|draft| draft.to.first()).or_else(|| self.origin.as_ref().and_then(|origin| origin.to.first()));
+        let to = self
+            .draft
+            .as_ref()
+            .and_then(|draft| draft.to.first())
+            .or_else(|| self.origin.as_ref().and_then(|origin| origin.to.first()));
         to.map(|address| address.shown().to_owned()).unwrap_or_default()
     }
 
@@ -96,7 +100,10 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
         let on_desk = desk.on_desk(&id);
         let file = desk.find(&id);
         let origin = drafted(&story).cloned();
-        let mut path = file.map(|file| file.path.clone()).or_else(|| origin.as_ref().map(|origin| origin.path.clone())).unwrap_or_default();
+        let mut path = file
+            .map(|file| file.path.clone())
+            .or_else(|| origin.as_ref().map(|origin| origin.path.clone()))
+            .unwrap_or_default();
         let mut draft = file.and_then(|file| file.draft.as_ref().ok()).cloned();
         let error = file.and_then(|file| file.draft.as_ref().err()).cloned();
         let mut place = match next(on_desk, &story, &facts) {
@@ -109,7 +116,9 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             Step::Wait(Waiting::NoMemory | Waiting::Unreadable) => Place::Unclear,
             Step::Withdraw if on_desk == OnDesk::Absent => Place::Parked,
             Step::Withdraw => Place::Waiting,
-            Step::Until(_) | Step::Claim { .. } | Step::Send { .. } | Step::Ask { .. } | Step::Resend => Place::Approved,
+            Step::Until(_) | Step::Claim { .. } | Step::Send { .. } | Step::Ask { .. } | Step::Resend => {
+                Place::Approved
+            }
             Step::Clear { .. } => continue,
         };
         if let (Some(top), Some(file)) = (session.repository.worktree(), file)
@@ -146,6 +155,11 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
     }
     items.sort_by(|a, b| (a.place, a.since, &a.id).cmp(&(b.place, b.since, &b.id)));
     Ok(items)
+}
+
+/// Returns every draft that is not finished, on the desk as it is now.
+pub fn items_now(context: &Context, session: &Session) -> Result<Vec<Item>> {
+    items(context, session, &Desk::read(&session.repository)?)
 }
 
 enum Here {

@@ -53,12 +53,16 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
             continue;
         }
         let Some(origin) = drafted(&story) else { continue };
-        let removal = find_removal(desk.tip, origin.desk, desk::removal_facts(&session.repository, &id, origin.blob))?;
+        let removal =
+            find_removal(desk.tip, origin.desk, desk::removal_facts(&session.repository, &id, origin.blob))?;
         match removal {
             Removal::ByPerson { commit, by } => {
                 let reason = reason_of(&session.repository.commit(commit)?.message, &id);
                 settled.rejected.push((id.clone(), reason.clone()));
-                notes.push(Note::new(&id, entry_after(context, &story, Fact::Rejected { by, reason, commit })));
+                notes.push(Note::new(
+                    &id,
+                    entry_after(context, &story, Fact::Rejected { by, reason, commit }),
+                ));
             }
             Removal::NotByPerson => {
                 if let Some(bytes) = snapshot.file(&id, "drafted", "md")? {
@@ -108,7 +112,13 @@ pub fn subject<'a>(verb: &str, ids: impl IntoIterator<Item = &'a DraftId>) -> St
 
 /// Returns facts for a question that is not about sending.
 fn facts(context: &Context) -> Facts {
-    Facts { now: context.now(), not_before: None, host: context.host(), capabilities: Capabilities::default(), rehearses: false }
+    Facts {
+        now: context.now(),
+        not_before: None,
+        host: context.host(),
+        capabilities: Capabilities::default(),
+        rehearses: false,
+    }
 }
 
 /// Reads why a draft was removed from the removing commit's message: its `Reject-Reason` trailer for
@@ -131,7 +141,10 @@ mod tests {
         let id = "kqzmwvst".parse().unwrap();
         assert_eq!(reason_of("Drop the spam\n\nbody\n", &id), "Drop the spam");
         assert_eq!(
-            reason_of("Tidy\n\nReject-Reason: mrnpmrnp other\nReject-Reason: kqzmwvst answered by phone\n", &id),
+            reason_of(
+                "Tidy\n\nReject-Reason: mrnpmrnp other\nReject-Reason: kqzmwvst answered by phone\n",
+                &id
+            ),
             "answered by phone"
         );
     }

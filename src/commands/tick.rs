@@ -25,9 +25,9 @@ use crate::entry::{Drafted, Entry, Fact, Ignored, drafted};
 use crate::error::{FileError, Hint};
 use crate::escalation;
 use crate::git::landing::{self, Change, Landed, Landing, Prepared};
-use crate::git::objects::Batch;
+use crate::git::objects::{Batch, blob_id};
 use crate::git::{DRAFTS, Repository};
-use crate::id::{DraftId, LENGTH, ObjectId};
+use crate::id::{DraftId, LENGTH};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Address, Fetched, Message};
 use crate::notify;
@@ -74,7 +74,6 @@ enum Outcome {
     Known,
     Unreadable,
     Waits,
-    Failed,
 }
 
 impl Outcome {
@@ -87,7 +86,6 @@ impl Outcome {
             Outcome::Known => "known",
             Outcome::Unreadable => "unreadable",
             Outcome::Waits => "waits",
-            Outcome::Failed => "failed",
         }
     }
 }
@@ -171,7 +169,12 @@ struct Tick<'s> {
 }
 
 impl<'s> Tick<'s> {
-    fn new(context: &'s Context, session: &'s Session, ledger: &'s Ledger<'s>, options: &'s Options) -> Result<Self> {
+    fn new(
+        context: &'s Context,
+        session: &'s Session,
+        ledger: &'s Ledger<'s>,
+        options: &'s Options,
+    ) -> Result<Self> {
         let desk = Desk::read(&session.repository)?;
         let (policy, policy_bytes) = session.policy(&desk)?;
         let mut tick = Self {
@@ -193,7 +196,8 @@ impl<'s> Tick<'s> {
             desk,
         };
         // A brain that cannot be loaded stops the tick before any message is looked at.
-        let mut names: BTreeSet<&str> = session.wiring.sources.iter().map(|source| source.brain.as_str()).collect();
+        let mut names: BTreeSet<&str> =
+            session.wiring.sources.iter().map(|source| source.brain.as_str()).collect();
         if let Some(name) = &options.brain {
             names = BTreeSet::from([name.as_str()]);
         }
@@ -206,7 +210,8 @@ impl<'s> Tick<'s> {
 
     fn load_brain(&self, name: &str) -> Result<Brain> {
         let Some(wiring) = self.session.wiring.brain(name) else {
-            let known: Vec<&str> = self.session.wiring.brains.iter().map(|brain| brain.name.as_str()).collect();
+            let known: Vec<&str> =
+                self.session.wiring.brains.iter().map(|brain| brain.name.as_str()).collect();
             return Err(CommandError::Usage {
                 what: format!("there is no brain `{}`", text::one_line(name, 40)),
                 hint: Some(format!("the wiring has: {}", known.join(", "))),
@@ -233,7 +238,7 @@ impl<'s> Tick<'s> {
     async fn take_in(&mut self, wiring: &SourceWiring) -> Result<bool> {
         let now = self.context.now();
         let since = if self.options.all { None } else { self.session.wiring.limits.since(now) };
-        let fetched = match source(wiring) {
+        let fetched = match source(wiring).await {
             Ok(source) => {
                 let fetched = source.fetch(&Window { since }).await;
                 if fetched.is_ok() && matches!(source, Source::Hub(_)) {
@@ -269,7 +274,9 @@ impl<'s> Tick<'s> {
                     take_out_secrets(&mut message);
                     match self.identify(&message.id, &message.digest())? {
                         Some(id) => candidates.push(Candidate { id, message }),
-                        None => self.row(wiring, &message.id, Outcome::Known, "has a draft or an answer already"),
+                        None => {
+                            self.row(wiring, &message.id, Outcome::Known, "has a draft or an answer already")
+                        }
                     }
                 }
                 Err(unreadable) => {
@@ -317,7 +324,7 @@ impl<'s> Tick<'s> {
                 };
                 match known {
                     None => {
-                        self.taken.insert(id.clone(), with_digest);
+                        self.taken.insert(id.clone(), with_digest.clone());
                         return Ok(Some(id));
                     }
                     Some(known) if known == with_digest => return Ok(None),
@@ -370,7 +377,8 @@ impl<'s> Tick<'s> {
             }
             Err(BrainError::Away { what }) => self.row_of(wiring, &last.message, Outcome::Waits, &what),
             Err(BrainError::Refused { what, .. }) => {
-                let planned = Planned { plan: Plan::escalate(what), route: None, tier: None, brain: brain.clone() };
+                let planned =
+                    Planned { plan: Plan::escalate(what), route: None, tier: None, brain: brain.clone() };
                 self.judge(wiring, last, planned, &[])?;
             }
         }
@@ -378,7 +386,13 @@ impl<'s> Tick<'s> {
     }
 
     /// Judges a plan and makes a draft or an escalation of it.
-    fn judge(&mut self, wiring: &SourceWiring, candidate: Candidate, planned: Planned, earlier: &[Message]) -> Result<()> {
+    fn judge(
+        &mut self,
+        wiring: &SourceWiring,
+        candidate: Candidate,
+        planned: Planned,
+        earlier: &[Message],
+    ) -> Result<()> {
         let Candidate { id, message } = candidate;
         let Planned { plan, tier, brain, route } = planned;
         if plan.action == Action::Ignore {
@@ -398,13 +412,17 @@ impl<'s> Tick<'s> {
         let verdict = policy::judge(&self.policy, &message, &plan, &recipients, &noted, tier);
         let (outcome, action, tier, body, why, findings) = match verdict {
             Verdict::Drafted { tier, findings } => {
-                let outcome = if plan.action == Action::Escalate { Outcome::NeedsYou } else { Outcome::Drafted };
+                let outcome =
+                    if plan.action == Action::Escalate { Outcome::NeedsYou } else { Outcome::Drafted };
                 (outcome, plan.action, tier, plan.body.clone(), plan.why.clone(), findings)
             }
             Verdict::Refused { findings } => {
                 let why = findings.first().map(Finding::to_string).unwrap_or_default();
                 let tier = policy::raised(self.policy.tier(Action::Reply));
-                let findings = findings.into_iter().chain(message.findings.iter().cloned().map(Finding::Noted)).collect();
+                let findings = findings
+                    .into_iter()
+                    .chain(message.findings.iter().cloned().map(Finding::Noted))
+                    .collect();
                 (Outcome::Refused, Action::Escalate, tier, String::new(), why, findings)
             }
         };
@@ -424,7 +442,8 @@ impl<'s> Tick<'s> {
             Keep::Tracked => draft::context(&messages, needs_you, CONTEXT_BYTES_MAX),
             Keep::None => draft::context(&[], needs_you, 0),
         };
-        let findings: Vec<String> = findings.iter().map(|finding| text::one_line(&finding.to_string(), 160)).collect();
+        let findings: Vec<String> =
+            findings.iter().map(|finding| text::one_line(&finding.to_string(), 160)).collect();
         let draft = Draft {
             status: Status::Draft,
             to: recipients.to.clone(),
@@ -460,7 +479,13 @@ impl<'s> Tick<'s> {
     }
 
     /// Makes a draft of a message that cannot be read, so that a person sees that it is there.
-    fn escalate_unreadable(&mut self, wiring: &SourceWiring, id: DraftId, native: &str, what: &str) -> Result<()> {
+    fn escalate_unreadable(
+        &mut self,
+        wiring: &SourceWiring,
+        id: DraftId,
+        native: &str,
+        what: &str,
+    ) -> Result<()> {
         let message = Message {
             id: native.to_owned(),
             source: wiring.name.clone(),
@@ -498,7 +523,9 @@ impl<'s> Tick<'s> {
         note_of.body = what.to_owned();
         self.add(draft, &note_of, &policy::Recipients::default(), "none".to_owned());
         // What is told apart by its mistake must be told apart by the same words next time.
-        if let Some(New { note: Note { entry: Entry { fact: Fact::Drafted(drafted), .. }, .. }, .. }) = self.drafts.last_mut() {
+        if let Some(New { note: Note { entry: Entry { fact: Fact::Drafted(drafted), .. }, .. }, .. }) =
+            self.drafts.last_mut()
+        {
             drafted.digest = what.to_owned();
         }
         Ok(())
@@ -519,8 +546,8 @@ impl<'s> Tick<'s> {
             action: draft.machine.action,
             tier: draft.machine.tier,
             path,
-            blob: crate::git::objects::blob_id(&file),
-            policy: crate::git::objects::blob_id(&self.policy_bytes),
+            blob: blob_id(&file),
+            policy: blob_id(&self.policy_bytes),
             desk: self.desk.tip,
             brain,
         }));
@@ -550,7 +577,11 @@ impl<'s> Tick<'s> {
 
     fn ignore(&mut self, wiring: &SourceWiring, candidate: Candidate, reason: &str) {
         let Candidate { id, message } = candidate;
-        let ignored = Ignored { message: message.id.clone(), digest: message.digest(), reason: text::one_line(reason, 160) };
+        let ignored = Ignored {
+            message: message.id.clone(),
+            digest: message.digest(),
+            reason: text::one_line(reason, 160),
+        };
         self.ignored.push(self.note(&id, Fact::Ignored(ignored)));
         self.row_of(wiring, &message, Outcome::Ignored, reason);
     }
@@ -603,14 +634,16 @@ impl<'s> Tick<'s> {
         let ledger_subject = match (self.drafts.len(), self.ignored.len()) {
             (drafts, 0) => format!("drafted: {}", counted(drafts, "draft")),
             (0, ignored) => format!("ignored: {}", counted(ignored, "message")),
-            (drafts, ignored) => format!("drafted: {}; ignored: {}", counted(drafts, "draft"), counted(ignored, "message")),
+            (drafts, ignored) => {
+                format!("drafted: {}; ignored: {}", counted(drafts, "draft"), counted(ignored, "message"))
+            }
         };
         let mut changes: Vec<Change> = self
             .drafts
             .iter()
             .map(|new| Change {
                 path: format!("{DRAFTS}/{}", new.draft.file_name()),
-                blob: crate::git::objects::blob_id(&new.file),
+                blob: blob_id(&new.file),
                 bytes: Some(new.file.clone()),
             })
             .collect();
@@ -622,10 +655,11 @@ impl<'s> Tick<'s> {
         let mut batch = Batch::new(repository);
         batch.blob(&self.policy_bytes);
         let staged = self.ledger.stage(&mut batch, &notes, &ledger_subject, now)?;
-        let prepared: Option<Landing<'_>> = match landing::prepare(repository, &mut batch, &changes, &message, now)? {
-            Prepared::Ready(landing) => Some(landing),
-            Prepared::Nothing { .. } | Prepared::Busy(_) => None,
-        };
+        let prepared: Option<Landing<'_>> =
+            match landing::prepare(repository, &mut batch, &changes, &message, now)? {
+                Prepared::Ready(landing) => Some(landing),
+                Prepared::Nothing { .. } | Prepared::Busy(_) => None,
+            };
         batch.write()?;
         if let Some(landing) = &prepared {
             landing.place()?;
@@ -638,7 +672,9 @@ impl<'s> Tick<'s> {
         };
         match landed {
             // The desk moved at that moment: once more, by the way that starts anew as often as needed.
-            Landed::Busy(_) if !changes.is_empty() => Ok(Some(landing::land(repository, &changes, &message, now)?)),
+            Landed::Busy(_) if !changes.is_empty() => {
+                Ok(Some(landing::land(repository, &changes, &message, now)?))
+            }
             Landed::Busy(_) => Ok(None),
             Landed::Done { .. } => Ok(Some(landed)),
         }
@@ -737,16 +773,29 @@ impl<'s> Tick<'s> {
                         reasons.push(reason);
                     }
                 }
-                ui.out(format!(" {} {} ({})", ui.paint(Tone::Faint, "- [ignored]       "), counted(ignored.len(), "message"), reasons.join(", ")));
+                ui.out(format!(
+                    " {} {} ({})",
+                    ui.paint(Tone::Faint, "- [ignored]       "),
+                    counted(ignored.len(), "message"),
+                    reasons.join(", ")
+                ));
             }
             let known = of(Outcome::Known).len();
             if known > 0 {
                 let verb = if known == 1 { "has a draft" } else { "have drafts" };
-                ui.out(format!(" {} {} {verb} or an answer already", ui.paint(Tone::Faint, "= [known]         "), counted(known, "message")));
+                ui.out(format!(
+                    " {} {} {verb} or an answer already",
+                    ui.paint(Tone::Faint, "= [known]         "),
+                    counted(known, "message")
+                ));
             }
             let waiting = of(Outcome::Waits).len();
             if waiting > 0 {
-                ui.out(format!(" {} {} for the next tick", ui.paint(Tone::Faint, ". [waits]         "), counted(waiting, "message")));
+                ui.out(format!(
+                    " {} {} for the next tick",
+                    ui.paint(Tone::Faint, ". [waits]         "),
+                    counted(waiting, "message")
+                ));
             }
         }
         if self.options.dry_run {
@@ -761,7 +810,10 @@ impl<'s> Tick<'s> {
         let place = self.context.shown(self.session.repository.place());
         match landed {
             Some(Landed::Busy(busy)) => {
-                ui.out(format!("{} cannot be put on the desk yet: {busy}. They are kept, and land with the next tick.", counted(self.drafts.len(), "draft")));
+                ui.out(format!(
+                    "{} cannot be put on the desk yet: {busy}. They are kept, and land with the next tick.",
+                    counted(self.drafts.len(), "draft")
+                ));
             }
             Some(Landed::Done { kept, .. }) => {
                 for kept in kept {
@@ -779,7 +831,10 @@ impl<'s> Tick<'s> {
 
     fn print_row(&self, row: &Row, length: usize) {
         let ui = &self.context.ui;
-        let id = row.id.as_ref().map_or_else(|| " ".repeat(length), |id| id.as_str()[..length.min(id.as_str().len())].to_owned());
+        let id = row
+            .id
+            .as_ref()
+            .map_or_else(|| " ".repeat(length), |id| id.as_str()[..length.min(id.as_str().len())].to_owned());
         let id = ui.paint(Tone::Id, id);
         let tier = fit(row.tier.map_or("", Tier::as_str), 6);
         let confidence = row.confidence.map(|confidence| confidence.to_string()).unwrap_or_default();
@@ -788,7 +843,6 @@ impl<'s> Tick<'s> {
             Outcome::NeedsYou => ("! [needs you]     ", Tone::Attention),
             Outcome::Refused => ("x [refused]       ", Tone::Bad),
             Outcome::Unreadable => ("! [unreadable]    ", Tone::Attention),
-            Outcome::Failed => ("! [failed]        ", Tone::Bad),
             Outcome::Ignored | Outcome::Known | Outcome::Waits => return,
         };
         let mark = ui.paint(tone, mark);
@@ -799,14 +853,17 @@ impl<'s> Tick<'s> {
             }
             Outcome::Refused => format!(" {mark} {id}  no draft     {who} ({}) -> needs you", row.reason),
             Outcome::Unreadable => format!(" {mark} {id}  {tier}       a message that {}", row.reason),
-            Outcome::Ignored | Outcome::Known | Outcome::Waits | Outcome::Failed => {
+            Outcome::Ignored | Outcome::Known | Outcome::Waits => {
                 format!(" {mark} {id}  {}", row.reason)
             }
         };
         ui.out(line.trim_end());
         if self.options.dry_run && row.id.is_some() {
             let to: Vec<String> = row.to.iter().map(Address::to_string).collect();
-            ui.out(format!("     to: {}", if to.is_empty() { "nobody yet".to_owned() } else { to.join(", ") }));
+            ui.out(format!(
+                "     to: {}",
+                if to.is_empty() { "nobody yet".to_owned() } else { to.join(", ") }
+            ));
             if !row.reason.is_empty() {
                 ui.out(format!("     why: {}", row.reason));
             }
@@ -828,13 +885,21 @@ impl<'s> Tick<'s> {
             let tier = item.draft.as_ref().map_or(Tier::High, |draft| draft.machine.tier);
             *by_tier.entry(tier).or_default() += 1;
         }
-        let needs_you = self.rows.iter().filter(|row| matches!(row.outcome, Outcome::NeedsYou | Outcome::Refused | Outcome::Unreadable)).count();
+        let needs_you = self
+            .rows
+            .iter()
+            .filter(|row| matches!(row.outcome, Outcome::NeedsYou | Outcome::Refused | Outcome::Unreadable))
+            .count();
         if self.session.wiring.notify.enabled {
             let digest = notify::Digest {
                 waiting_by_tier: by_tier.into_iter().collect(),
                 new: self.drafts.len(),
                 needs_you,
-                oldest_seconds: items.iter().filter_map(|item| item.age(now)).map(|age| u64::try_from(age.as_secs()).unwrap_or(0)).max(),
+                oldest_seconds: items
+                    .iter()
+                    .filter_map(|item| item.age(now))
+                    .map(|age| u64::try_from(age.as_secs()).unwrap_or(0))
+                    .max(),
             };
             notify::notify(&digest, &self.session.state).await;
         }
@@ -842,7 +907,11 @@ impl<'s> Tick<'s> {
             let Source::Hub(hub) = hub else { continue };
             let ids: Vec<&str> = self.drafts.iter().map(|new| new.id.as_str()).collect();
             let key = format!("tick.{}", &crate::message::sha256_hex(ids.join(" ").as_bytes())[..16]);
-            let summary = format!("{} wait for a person, {} need one to answer", counted(self.drafts.len() - needs_you, "draft"), needs_you);
+            let summary = format!(
+                "{} wait for a person, {} need one to answer",
+                counted(self.drafts.len() - needs_you, "draft"),
+                needs_you
+            );
             let details = json!({ "drafts": self.drafts.len(), "needs_you": needs_you });
             if let Err(error) = hub.progress(&key, "drafts_ready", &summary, details).await {
                 tracing::warn!(%error, "the hub took no progress note");
@@ -879,9 +948,4 @@ fn note_run(session: &Session, now: Timestamp) {
 /// Returns when the last tick ran, as far as that is known.
 pub fn last_run(session: &Session) -> Option<Timestamp> {
     fs::read_to_string(session.state.join("last-tick")).ok()?.trim().parse().ok()
-}
-
-/// Returns the name of a blob, for whoever wants to compare.
-pub fn blob_of(bytes: &[u8]) -> ObjectId {
-    crate::git::objects::blob_id(bytes)
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::config::secret::SecretRef;
-use crate::config::{ConfigError, HubWiring, SourceKind, SourceWiring, TransportKind, Wiring};
+use crate::config::{HubWiring, SourceKind, SourceWiring, TransportKind, Wiring};
 use crate::connector::http::Token;
 use crate::connector::hub::Hub;
 use crate::connector::{ConnectorError, Source, Transport, maildir, sendmail};
@@ -41,10 +41,10 @@ impl<'w> Connectors<'w> {
     }
 
     /// Returns the source of this name, with its credential.
-    pub fn source(&mut self, name: &str) -> Result<&Source, ConnectorError> {
+    pub async fn source(&mut self, name: &str) -> Result<&Source, ConnectorError> {
         if !self.sources.contains_key(name) {
             let wiring = self.wiring.source(name).ok_or_else(|| missing("source", name))?;
-            self.sources.insert(name.to_owned(), source(wiring)?);
+            self.sources.insert(name.to_owned(), source(wiring).await?);
         }
         Ok(&self.sources[name])
     }
@@ -67,7 +67,9 @@ impl<'w> Connectors<'w> {
     /// Returns what a transport can do, without building it.
     pub fn capabilities(&self, transport: &str) -> Capabilities {
         match self.wiring.transport(transport).map(|transport| &transport.kind) {
-            Some(TransportKind::Maildir { .. } | TransportKind::Null) => Capabilities { dedupes: true, can_find: true },
+            Some(TransportKind::Maildir { .. } | TransportKind::Null) => {
+                Capabilities { dedupes: true, can_find: true }
+            }
             Some(TransportKind::Hub(hub)) => Capabilities { dedupes: hub.dedupes, can_find: hub.can_find },
             Some(TransportKind::Sendmail { .. }) | None => Capabilities::default(),
         }
@@ -84,7 +86,7 @@ impl<'w> Connectors<'w> {
         if self.wiring.source(name).is_none() {
             return Ok(None);
         }
-        match self.source(name)?.clone() {
+        match self.source(name).await?.clone() {
             Source::Hub(hub) if hub.has_thread_tail() => hub.thread_tail(&origin.thread).await.map(Some),
             Source::Hub(_) => Ok(None),
             Source::Maildir(maildir) => {
@@ -98,8 +100,13 @@ impl<'w> Connectors<'w> {
     }
 
     /// Lets a transport do all that can be taken back.
-    pub async fn prepare(&mut self, transport: &str, outgoing: &Outgoing, now: Timestamp) -> Result<(), Outcome> {
-        match self.transport(transport) {
+    pub async fn prepare(
+        &mut self,
+        transport: &str,
+        outgoing: &Outgoing,
+        now: Timestamp,
+    ) -> Result<(), Outcome> {
+        match self.transport(transport).await {
             Ok(transport) => transport.prepare(outgoing, now).await,
             Err(error) => Err(Outcome::Deferred {
                 until: now + jiff::SignedDuration::from_mins(BUILD_AGAIN_MINUTES),
@@ -109,8 +116,14 @@ impl<'w> Connectors<'w> {
     }
 
     /// Sends, once.
-    pub async fn send(&mut self, transport: &str, outgoing: &Outgoing, lock: &File, now: Timestamp) -> Outcome {
-        match self.transport(transport) {
+    pub async fn send(
+        &mut self,
+        transport: &str,
+        outgoing: &Outgoing,
+        lock: &File,
+        now: Timestamp,
+    ) -> Outcome {
+        match self.transport(transport).await {
             Ok(transport) => transport.send(outgoing, lock, now).await,
             // Nothing was written to anybody.
             Err(error) => Outcome::Deferred {
@@ -122,7 +135,7 @@ impl<'w> Connectors<'w> {
 
     /// Asks a transport for a key.
     pub async fn find(&mut self, transport: &str, key: &Key) -> Found {
-        match self.transport(transport) {
+        match self.transport(transport).await {
             Ok(transport) => transport.find(key).await,
             Err(error) => Found::Unknown { reason: error.to_string() },
         }
@@ -137,7 +150,7 @@ impl<'w> Connectors<'w> {
             Fact::Unsure { .. } => "draft_unsure",
             _ => return,
         };
-        let Ok(source) = self.source(&origin.source) else { return };
+        let Ok(source) = self.source(&origin.source).await else { return };
         if matches!(fact, Fact::Sent { .. })
             && let Err(error) = source.mark_read(&origin.message).await
         {
@@ -153,7 +166,7 @@ impl<'w> Connectors<'w> {
         }
     }
 
-    fn transport(&mut self, name: &str) -> Result<&Transport, ConnectorError> {
+    async fn transport(&mut self, name: &str) -> Result<&Transport, ConnectorError> {
         if !self.transports.contains_key(name) {
             let wiring = self.wiring.transport(name).ok_or_else(|| missing("transport", name))?;
             let transport = match &wiring.kind {
@@ -162,12 +175,14 @@ impl<'w> Connectors<'w> {
                     path: path.clone(),
                     host: self.host.clone(),
                 }),
-                TransportKind::Sendmail { command, timeout_seconds } => Transport::Sendmail(sendmail::Transport {
-                    command: command.clone(),
-                    timeout: Duration::from_secs(*timeout_seconds),
-                    environment: env::vars_os().collect(),
-                }),
-                TransportKind::Hub(wiring) => Transport::Hub(hub(name, wiring)?),
+                TransportKind::Sendmail { command, timeout_seconds } => {
+                    Transport::Sendmail(sendmail::Transport {
+                        command: command.clone(),
+                        timeout: Duration::from_secs(*timeout_seconds),
+                        environment: env::vars_os().collect(),
+                    })
+                }
+                TransportKind::Hub(wiring) => Transport::Hub(hub(name, wiring).await?),
                 TransportKind::Null => Transport::Null,
             };
             self.transports.insert(name.to_owned(), transport);
@@ -177,27 +192,33 @@ impl<'w> Connectors<'w> {
 }
 
 /// Builds a source, with its credential.
-pub fn source(wiring: &SourceWiring) -> Result<Source, ConnectorError> {
+pub async fn source(wiring: &SourceWiring) -> Result<Source, ConnectorError> {
     match &wiring.kind {
         SourceKind::Maildir { path, sent } => Ok(Source::Maildir(maildir::Source {
             name: wiring.name.clone(),
             path: path.clone(),
             sent: sent.clone(),
         })),
-        SourceKind::Hub(settings) => hub(&wiring.name, settings).map(Source::Hub),
+        SourceKind::Hub(settings) => hub(&wiring.name, settings).await.map(Source::Hub),
     }
 }
 
-fn hub(name: &str, wiring: &HubWiring) -> Result<Hub, ConnectorError> {
-    let token = wiring.token.as_ref().map(token).transpose()?;
+async fn hub(name: &str, wiring: &HubWiring) -> Result<Hub, ConnectorError> {
+    let token = match &wiring.token {
+        Some(reference) => Some(token(reference).await?),
+        None => None,
+    };
     Hub::new(name, wiring.settings(token))
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
 }
 
-fn token(reference: &SecretRef) -> Result<Token, ConnectorError> {
-    let refused = |error: ConfigError| ConnectorError::Refused { what: error.to_string(), hint: error.hint() };
-    let secret = reference.resolve().map_err(|error| refused(error.into()))?;
-    Token::new(secret.expose()).map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
+async fn token(reference: &SecretRef) -> Result<Token, ConnectorError> {
+    let secret = reference
+        .resolve(|name| env::var_os(name))
+        .await
+        .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: error.hint() })?;
+    Token::new(secret.expose())
+        .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
 }
 
 fn missing(kind: &str, name: &str) -> ConnectorError {

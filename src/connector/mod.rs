@@ -138,7 +138,9 @@ impl Transport {
     pub async fn find(&self, key: &Key) -> Found {
         match self {
             Transport::Maildir(outbox) => outbox.find(key),
-            Transport::Sendmail(_) => Found::Unknown { reason: "a sendmail program cannot be asked".to_owned() },
+            Transport::Sendmail(_) => {
+                Found::Unknown { reason: "a sendmail program cannot be asked".to_owned() }
+            }
             Transport::Hub(hub) => hub.find(key).await,
             Transport::Null => Found::No,
         }

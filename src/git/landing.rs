@@ -299,6 +299,13 @@ impl Landing<'_> {
     }
 }
 
+/// Tells whether a path is, in the index and in the worktree, as `blob` is: nobody works on it.
+pub fn is_untouched(repository: &Repository, path: &str, blob: ObjectId) -> Result<bool> {
+    let on_main = repository.head()? == Head::Branch(MAIN.to_owned());
+    let (Some(top), true) = (repository.worktree(), on_main) else { return Ok(true) };
+    Ok(repository.staged(path)? == Some(blob) && holds(&top.join(path), blob))
+}
+
 /// Puts right what a crash in the middle of a landing left behind, and returns what that was.
 ///
 /// Runs under the desk's lock, before anything else touches the desk. Decides by state: what the

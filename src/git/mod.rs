@@ -246,6 +246,28 @@ impl Repository {
         }
     }
 
+    /// Returns where any remote had a branch when it was last fetched.
+    pub fn remote_branch(&self, name: &str) -> Result<Option<ObjectId>> {
+        let pattern = format!("refs/remotes/*/{name}");
+        let failed = |error: git2::Error| unreadable(&pattern, &error);
+        let mut found = self.inner.references_glob(&pattern).map_err(failed)?;
+        match found.next() {
+            Some(reference) => Ok(reference.map_err(failed)?.target().map(from_oid)),
+            None => Ok(None),
+        }
+    }
+
+    /// Sets a string of the repository's own git configuration.
+    pub fn set_config(&self, key: &str, value: &str) -> Result<()> {
+        let failed = |error: git2::Error| unwritable("the configuration", &error);
+        let mut config = self
+            .inner
+            .config()
+            .and_then(|config| config.open_level(git2::ConfigLevel::Local))
+            .map_err(failed)?;
+        config.set_str(key, value).map_err(failed)
+    }
+
     /// Reads a commit.
     pub fn commit(&self, id: ObjectId) -> Result<Commit> {
         let commit =

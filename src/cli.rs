@@ -1,0 +1,352 @@
+//! Arguments in, exit code out.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::{
+    CommandError, Context, Exit, Result, approve, check, demo, diff, edit, hook, init, list, log, reject,
+    resolve, run, send, show, status, tick,
+};
+use crate::ui::{ColorChoice, Ui};
+
+/// git's code for a fatal error.
+const FATAL: u8 = 128;
+
+/// git's code for wrong arguments.
+const USAGE: u8 = 129;
+
+/// An inbox worker that drafts answers as git commits and sends only what a person approved
+#[derive(Debug, Parser)]
+#[command(name = "git-drafts", bin_name = "git drafts", version, max_term_width = 100)]
+pub struct Cli {
+    /// Work as if started in this folder
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    directory: Option<PathBuf>,
+
+    /// Use this wiring file
+    #[arg(long, value_name = "FILE", env = "GIT_DRAFTS_CONFIG", global = true)]
+    config: Option<PathBuf>,
+
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    color: When,
+
+    /// Say more on stderr (twice: much more)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show the whole loop on a mailbox of its own, with nothing to set up
+    Demo {
+        /// Where to lay it out; a new folder
+        folder: Option<PathBuf>,
+    },
+    /// Make a drafts repository, or repair one
+    Init {
+        /// Where; ~/drafts, or where the wiring says
+        folder: Option<PathBuf>,
+    },
+    /// Take in new messages, then send what is approved; for a timer or cron
+    Run,
+    /// Take in new messages and put drafts on the desk; sends nothing
+    Tick(TickArguments),
+    /// Send what is approved
+    Send(SendArguments),
+    /// Show what waits for you, what is on its way and what is unclear
+    Status {
+        #[command(flatten)]
+        format: Format,
+        /// End with 1 when something needs you
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// List the drafts that are not finished
+    List {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Show a draft, or the bytes that would leave
+    Show {
+        /// The first letters of its id, or its file
+        id: String,
+        /// Print the exact bytes that would leave
+        #[arg(long)]
+        outgoing: bool,
+    },
+    /// Show what you changed against what was drafted
+    Diff {
+        /// The first letters of its id, or its file; all without one
+        id: Option<String>,
+    },
+    /// Open drafts in your editor
+    Edit {
+        /// The first letters of their ids, or their files
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+    /// Set drafts to approved and stage them; the commit sends
+    Approve {
+        /// The first letters of their ids, or their files
+        #[arg(required = true)]
+        ids: Vec<String>,
+        /// Open the editor first
+        #[arg(short, long)]
+        edit: bool,
+        /// Commit just these files
+        #[arg(long)]
+        commit: bool,
+        /// The commit's message
+        #[arg(short, long, requires = "commit")]
+        message: Option<String>,
+    },
+    /// Remove drafts and stage that; the commit rejects
+    Reject {
+        /// The first letters of their ids, or their files
+        #[arg(required = true)]
+        ids: Vec<String>,
+        /// Why
+        #[arg(short, long, value_name = "WHY")]
+        message: Option<String>,
+        /// Commit just these files
+        #[arg(long)]
+        commit: bool,
+    },
+    /// Say what became of a draft that nobody is sure about
+    Resolve {
+        /// The first letters of its id, or its file
+        id: String,
+        #[command(flatten)]
+        word: Word,
+    },
+    /// Tell the story of a draft, or what happened last
+    Log {
+        /// The first letters of its id, or its file; everything without one
+        id: Option<String>,
+        /// Show this many of the newest lines
+        #[arg(short = 'n', value_name = "COUNT", default_value_t = 20)]
+        count: usize,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Look at everything that the promises rest on
+    Check {
+        /// Mend what is safe to mend
+        #[arg(long)]
+        fix: bool,
+    },
+    /// What git's hooks call
+    #[command(hide = true)]
+    Hook {
+        /// The hook's name
+        name: String,
+        /// The process id of the git that runs it
+        #[arg(long)]
+        git_pid: Option<u32>,
+        /// The hook's own arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Format {
+    /// Print JSON
+    #[arg(long, conflicts_with = "porcelain")]
+    json: bool,
+    /// Print lines for scripts
+    #[arg(long)]
+    porcelain: bool,
+}
+
+#[derive(Debug, Args)]
+struct TickArguments {
+    /// Show plans, findings and recipients; write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Ask this brain instead of the sources' own
+    #[arg(long, value_name = "NAME")]
+    brain: Option<String>,
+    /// Take at most this many new messages
+    #[arg(long, value_name = "COUNT")]
+    max: Option<usize>,
+    /// Take messages of any age
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct SendArguments {
+    /// Write the exact bytes into this folder, and send nothing
+    #[arg(long, value_name = "DIR")]
+    to_dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Leave the terminal's session, and stay for undo windows
+    #[arg(long, hide = true)]
+    detached: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Word {
+    /// It has arrived
+    #[arg(long)]
+    sent: bool,
+    /// It has not: send the same bytes anew
+    #[arg(long)]
+    resend: bool,
+    /// It has not, and shall not
+    #[arg(long)]
+    drop: bool,
+}
+
+/// Runs the program with these arguments.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    let ui = Ui::new(match cli.color {
+        When::Auto => ColorChoice::Auto,
+        When::Always => ColorChoice::Always,
+        When::Never => ColorChoice::Never,
+    });
+    log_to_stderr(cli.verbose);
+    let ended = context(&cli, ui).and_then(|context| dispatch(&context, cli.command));
+    match ended {
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(Exit::NeedsYou) => ExitCode::from(1),
+        Err(error) => {
+            ui.error(&error);
+            ExitCode::from(if matches!(error, CommandError::Usage { .. }) { USAGE } else { FATAL })
+        }
+    }
+}
+
+fn context(cli: &Cli, ui: Ui) -> Result<Context> {
+    let failed = |error| CommandError::System { what: "the current folder".to_owned(), error };
+    let here = std::env::current_dir().map_err(failed)?;
+    let directory = match &cli.directory {
+        Some(directory) => here.join(directory),
+        None => here.clone(),
+    };
+    if !directory.is_dir() {
+        return Err(CommandError::Usage {
+            what: format!("{} is not a folder", directory.display()),
+            hint: None,
+        });
+    }
+    let config = cli.config.as_ref().filter(|path| !path.as_os_str().is_empty()).map(|path| here.join(path));
+    Ok(Context { ui, directory, config })
+}
+
+fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
+    match command {
+        Verb::Demo { folder } => demo::run(context, folder.as_deref()),
+        Verb::Init { folder } => init::run(context, folder.as_deref()),
+        Verb::Run => run::run(context),
+        Verb::Tick(TickArguments { dry_run, brain, max, all, format }) => {
+            let options = tick::Options {
+                dry_run,
+                brain,
+                messages_max: max,
+                all,
+                json: format.json,
+                porcelain: format.porcelain,
+            };
+            wait_for(tick::run(context, &options))
+        }
+        Verb::Send(SendArguments { to_dir, json, detached }) => {
+            let to_dir = to_dir.map(|folder| std::path::absolute(&folder).unwrap_or(folder));
+            wait_for(send::run(context, &send::Options { to_dir, detached, json }))
+        }
+        Verb::Status { format: Format { json, porcelain }, exit_code } => {
+            status::run(context, &status::Options { json, porcelain, exit_code })
+        }
+        Verb::List { format: Format { json, porcelain } } => {
+            list::run(context, &list::Options { json, porcelain })
+        }
+        Verb::Show { id, outgoing } => show::run(context, &show::Options { id, outgoing }),
+        Verb::Diff { id } => diff::run(context, id.as_deref()),
+        Verb::Edit { ids } => edit::run(context, &ids),
+        Verb::Approve { ids, edit, commit, message } => {
+            approve::run(context, &approve::Options { ids, edit, commit, message })
+        }
+        Verb::Reject { ids, message, commit } => {
+            reject::run(context, &reject::Options { ids, message, commit })
+        }
+        Verb::Resolve { id, word } => {
+            let word = match word {
+                Word { sent: true, .. } => resolve::Word::Sent,
+                Word { resend: true, .. } => resolve::Word::Resend,
+                Word { .. } => resolve::Word::Drop,
+            };
+            resolve::run(context, &id, word)
+        }
+        Verb::Log { id, count, format: Format { json, porcelain } } => {
+            log::run(context, &log::Options { id, count, json, porcelain })
+        }
+        Verb::Check { fix } => check::run(context, fix),
+        Verb::Hook { name, git_pid, arguments } => {
+            let options = hook::Options { name, git_pid, arguments };
+            // A fault of ours must never stop a commit: only what would be sent may, and says so itself.
+            Ok(hook::run(context, &options).unwrap_or_else(|error| {
+                hook::excuse(context, &error);
+                Exit::Done
+            }))
+        }
+    }
+}
+
+/// Runs a command that waits for the world, on this thread.
+fn wait_for(command: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+    let failed = |error| CommandError::System { what: "the runtime".to_owned(), error };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?.block_on(command)
+}
+
+fn log_to_stderr(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "git_drafts=info,warn",
+        _ => "git_drafts=debug,info",
+    };
+    let filter = EnvFilter::try_from_env("GIT_DRAFTS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Somebody who uses the library may have a subscriber already.
+    let _ = subscriber.without_time().try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

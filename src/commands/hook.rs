@@ -1,0 +1,399 @@
+//! What git's hooks call. They only ring: what is sent is decided by the branches.
+//!
+//! `prepare-commit-msg` shows what this commit will send, stops what cannot be sent, and keeps ticks
+//! from moving `main` under an open editor. All others wake the sender: in a terminal they show what it
+//! does for a few seconds, otherwise they leave at once. It must never make git fail by a fault of ours.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use similar::{ChangeTag, TextDiff};
+
+use super::{CommandError, Context, Exit, Result, noted_wiring, reject};
+use crate::desk::{self, Desk};
+use crate::draft::{Draft, Status};
+use crate::error::Hint;
+use crate::git::{self, MAIN, Repository, landing};
+use crate::id::{DraftId, ObjectId, shown_length};
+use crate::ledger::Snapshot;
+use crate::policy;
+use crate::secret;
+
+/// How long a hook in a terminal waits for the sends of its commit.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// The variable that says how hooks wait: `wait`, `detach`, or `off`.
+pub const HOOK_VARIABLE: &str = "GIT_DRAFTS_HOOK";
+
+/// What the command line says.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The hook's name.
+    pub name: String,
+    /// The process id of the git that runs the hook, where the hook tells.
+    pub git_pid: Option<u32>,
+    /// The hook's own arguments.
+    pub arguments: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Result<Exit> {
+    if env::var(HOOK_VARIABLE).is_ok_and(|value| value == "off") {
+        return Ok(Exit::Done);
+    }
+    let repository = Repository::open(&context.directory)?;
+    if options.name == "prepare-commit-msg" {
+        return prepare(context, &repository, options);
+    }
+    if options.name == "post-commit" {
+        landing::drop_lease(&repository)?;
+    }
+    // A rebase rings once for each commit that it replays, and `main` moves when it is done.
+    if repository.operation_under_way() == Some("a rebase") {
+        return Ok(Exit::Done);
+    }
+    if options.name == "post-merge" && options.arguments.first().is_some_and(|squash| squash == "1") {
+        return Ok(Exit::Done);
+    }
+    let desk = Desk::read(&repository)?;
+    if !desk.has_approved() && !has_lost(&repository, &desk)? {
+        if options.name == "post-commit" {
+            tell_edited(context, &repository, &desk)?;
+        }
+        return Ok(Exit::Done);
+    }
+    ring(context, &repository)
+}
+
+/// Tells whether a draft that is not finished is gone from the desk: rejected, or taken back.
+fn has_lost(repository: &Repository, desk: &Desk) -> Result<bool> {
+    let here = desk.ids();
+    Ok(Snapshot::of(repository)?.open_ids()?.iter().any(|id| !here.contains(id)))
+}
+
+/// Starts the sender in a session of its own, and shows what it does while that is quick.
+fn ring(context: &Context, repository: &Repository) -> Result<Exit> {
+    let waits = match env::var(HOOK_VARIABLE).as_deref() {
+        Ok("wait") => true,
+        Ok("detach") => false,
+        _ => io::stderr().is_terminal(),
+    };
+    let own = repository.own_dir();
+    fs::create_dir_all(&own).map_err(|error| CommandError::system(&own, error))?;
+    let path =
+        if waits { own.join(format!("ring-{}.log", std::process::id())) } else { own.join("send.log") };
+    let output = File::create(&path).map_err(|error| CommandError::system(&path, error))?;
+    let child = start_sender(context, repository, &output)?;
+    if !waits {
+        return Ok(Exit::Done);
+    }
+    show(context, child, &path);
+    let _ = fs::remove_file(&path);
+    Ok(Exit::Done)
+}
+
+fn start_sender(context: &Context, repository: &Repository, output: &File) -> Result<Child> {
+    let program =
+        env::current_exe().map_err(|error| CommandError::System { what: "git-drafts".to_owned(), error })?;
+    let failed = |error| CommandError::System { what: program.display().to_string(), error };
+    let mut command = Command::new(&program);
+    command.arg("-C").arg(repository.place());
+    if let Some(config) = context.config.clone().or_else(|| noted_wiring(repository)) {
+        command.arg("--config").arg(config);
+    }
+    command.args(["send", "--detached"]);
+    git::without_git_variables(&mut command);
+    // No pipe of git's may stay open: whoever reads git's output would wait for the sender.
+    command
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().map_err(failed)?)
+        .stderr(output.try_clone().map_err(failed)?)
+        .current_dir("/")
+        .spawn()
+        .map_err(failed)
+}
+
+/// Copies what the sender says to the terminal until it ends, or the time is over.
+fn show(context: &Context, mut child: Child, path: &Path) {
+    let until = Instant::now() + WAIT_MAX;
+    let mut shown = 0;
+    loop {
+        let ended = !matches!(child.try_wait(), Ok(None));
+        let text = fs::read(path).unwrap_or_default();
+        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        if whole > shown {
+            context.ui.say(String::from_utf8_lossy(&text[shown..whole]).trim_end());
+            shown = whole;
+        }
+        if ended {
+            return;
+        }
+        if Instant::now() >= until {
+            context.ui.say("the sender goes on in the background; \"git drafts status\" tells");
+            return;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Says that a commit that changed drafts and approved none sends nothing.
+fn tell_edited(context: &Context, repository: &Repository, desk: &Desk) -> Result<()> {
+    let commit = repository.commit(desk.tip)?;
+    if commit.committer.is_machine() {
+        return Ok(());
+    }
+    let Some(&parent) = commit.parents.first() else { return Ok(()) };
+    let before = Desk::at(repository, parent)?;
+    let edited: Vec<&DraftId> = desk
+        .files
+        .iter()
+        .filter_map(|file| file.id.as_ref().map(|id| (id, file.blob)))
+        .filter(|(id, blob)| before.find(id).is_some_and(|file| file.blob != *blob))
+        .map(|(id, _)| id)
+        .collect();
+    let length = shown_length(desk.ids().iter());
+    for id in edited {
+        context.ui.say(format!(
+            "{} is still a draft; nothing was sent",
+            &id.as_str()[..length.min(id.as_str().len())]
+        ));
+    }
+    Ok(())
+}
+
+/// What a commit will do to drafts.
+struct Preview {
+    approves: Vec<(DraftId, Draft, String)>,
+    rejects: Vec<DraftId>,
+    wrong: Vec<crate::error::FileError>,
+}
+
+/// Looks at what is about to be committed, warns, and keeps ticks away from an open editor.
+fn prepare(context: &Context, repository: &Repository, options: &Options) -> Result<Exit> {
+    if let Some(pid) = options.git_pid {
+        landing::take_lease(repository, pid)?;
+    }
+    if repository.head()? != git::Head::Branch(MAIN.to_owned()) {
+        return Ok(Exit::Done);
+    }
+    let index = env::var_os("GIT_INDEX_FILE").map(|index| repository.place().join(PathBuf::from(index)));
+    let preview = look(repository, index.as_deref())?;
+    if !preview.wrong.is_empty() {
+        for error in &preview.wrong {
+            context.ui.error(error);
+        }
+        landing::drop_lease(repository)?;
+        return Ok(Exit::NeedsYou);
+    }
+    if let Some(file) = options.arguments.first() {
+        let file = repository.place().join(file);
+        add_to_message(repository, &file, &preview)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
+    let mut preview = Preview { approves: Vec::new(), rejects: Vec::new(), wrong: Vec::new() };
+    let desk = Desk::read(repository)?;
+    let committed: BTreeMap<&str, ObjectId> =
+        desk.files.iter().map(|file| (file.path.as_str(), file.blob)).collect();
+    let staged = repository.drafts_in_index(index)?;
+    let snapshot = Snapshot::of(repository)?;
+    for (path, blob) in &staged {
+        if committed.get(path.as_str()) == Some(blob) || !path.ends_with(".md") {
+            continue;
+        }
+        let bytes = repository.read(*blob)?;
+        let text = String::from_utf8_lossy(&bytes);
+        match Draft::parse(path, &text) {
+            Err(error) => preview.wrong.push(error),
+            Ok(draft) if draft.status == Status::Approved => {
+                preview.wrong.extend(obstacles(repository, &desk, path, &text, &draft)?);
+                let drafted = snapshot.file(draft.id(), "drafted", "md")?.unwrap_or_default();
+                let edited = edited(&String::from_utf8_lossy(&drafted), &text);
+                preview.approves.push((draft.id().clone(), draft, edited));
+            }
+            Ok(_) => {}
+        }
+    }
+    for file in &desk.files {
+        let gone = !staged.iter().any(|(path, _)| desk::id_in_name(path) == file.id || *path == file.path);
+        if let (true, Some(id)) = (gone, &file.id) {
+            preview.rejects.push(id.clone());
+        }
+    }
+    Ok(preview)
+}
+
+/// Says early what the sender would say later; the sender decides.
+fn obstacles(
+    repository: &Repository,
+    desk: &Desk,
+    path: &str,
+    text: &str,
+    draft: &Draft,
+) -> Result<Vec<crate::error::FileError>> {
+    let policy = match repository.file_at(desk.tip, policy::FILE)? {
+        Some(bytes) => policy::Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?,
+        None => policy::Policy::built_in(),
+    };
+    let mut wrong: Vec<crate::error::FileError> = policy::obstacles(&policy, draft)
+        .into_iter()
+        .map(|finding| {
+            let line = match &finding {
+                policy::Finding::Placeholder(word) => text.lines().position(|line| line.contains(word)),
+                policy::Finding::NoRecipient => text.lines().position(|line| line.starts_with("to = ")),
+                policy::Finding::EmptySubject => text.lines().position(|line| line.starts_with("subject = ")),
+                _ => None,
+            };
+            let error = crate::error::FileError::new(path, finding.to_string()).with_hint(
+                "mend it, or set status back to \"draft\"; `git commit --no-verify` does not get round this",
+            );
+            match line {
+                Some(line) => error.at(line + 1),
+                None => error,
+            }
+        })
+        .collect();
+    if let Some(hit) =
+        secret::scan(&format!("{}\n{}", draft.subject, draft.body)).into_iter().find(|hit| hit.hard)
+    {
+        wrong.push(
+            crate::error::FileError::new(path, format!("there is a secret in it ({})", hit.kind))
+                .with_hint("take it out, and change it where it is used"),
+        );
+    }
+    Ok(wrong)
+}
+
+/// Adds to a commit message, where an editor opens, what the commit will do, as comments; and the
+/// reasons that `reject -m` noted, as trailers.
+fn add_to_message(repository: &Repository, file: &Path, preview: &Preview) -> Result<()> {
+    let failed = |error| CommandError::system(file, error);
+    let mut addition = String::new();
+    let folder = repository.own_dir().join(reject::REASONS);
+    for id in &preview.rejects {
+        let noted = folder.join(id.as_str());
+        if let Ok(reason) = fs::read_to_string(&noted) {
+            addition.push_str(&format!("\nReject-Reason: {id} {}", reason.trim_end()));
+            let _ = fs::remove_file(&noted);
+        }
+    }
+    if !addition.is_empty() {
+        addition.insert(0, '\n');
+    }
+    // git says that no editor opens by the editor `:`.
+    let editor_opens = env::var("GIT_EDITOR").as_deref() != Ok(":");
+    let strips = matches!(repository.config("commit.cleanup").as_deref(), None | Some("default" | "strip"));
+    if editor_opens && strips && !(preview.approves.is_empty() && preview.rejects.is_empty()) {
+        let mark = repository
+            .config("core.commentChar")
+            .filter(|mark| mark != "auto")
+            .unwrap_or_else(|| "#".to_owned());
+        let mut comments = String::new();
+        if !preview.approves.is_empty() {
+            comments.push_str(&format!(
+                "This commit approves {}:\n",
+                crate::ui::counted(preview.approves.len(), "draft")
+            ));
+            for (id, draft, edited) in &preview.approves {
+                let to: Vec<String> = draft.to.iter().chain(&draft.cc).map(ToString::to_string).collect();
+                comments.push_str(&format!(
+                    "  {id}  {} to {} ({edited})\n",
+                    draft.effective_action(),
+                    to.join(", ")
+                ));
+            }
+        }
+        if !preview.rejects.is_empty() {
+            comments.push_str(&format!(
+                "This commit rejects {}:\n",
+                crate::ui::counted(preview.rejects.len(), "draft")
+            ));
+            preview.rejects.iter().for_each(|id| comments.push_str(&format!("  {id}\n")));
+        }
+        addition.push('\n');
+        for line in comments.lines() {
+            addition.push_str(&format!("\n{mark} {line}"));
+        }
+    }
+    if addition.is_empty() {
+        return Ok(());
+    }
+    let message = fs::read_to_string(file).map_err(failed)?;
+    let message = with_addition(&message, &addition);
+    fs::write(file, message).map_err(failed)
+}
+
+/// Puts our lines after the person's text and before git's own comments.
+fn with_addition(message: &str, addition: &str) -> String {
+    let comments = message.lines().position(|line| line.starts_with('#'));
+    let lines: Vec<&str> = message.lines().collect();
+    let (text, rest) = lines.split_at(comments.unwrap_or(lines.len()));
+    let text = text.join("\n");
+    let rest = if rest.is_empty() { String::new() } else { format!("{}\n", rest.join("\n")) };
+    format!("{}{addition}\n{rest}", text.trim_end_matches('\n'))
+}
+
+/// Says how much of a draft a person changed: `2 lines edited`, `as drafted`.
+pub fn edited(before: &str, after: &str) -> String {
+    let diff = TextDiff::from_lines(before, after);
+    let mut changed = 0;
+    for operation in diff.ops() {
+        let (mut deleted, mut inserted) = (0, 0);
+        for change in diff.iter_changes(operation) {
+            let is_status = change.value().starts_with("status = ");
+            match change.tag() {
+                ChangeTag::Delete if !is_status => deleted += 1,
+                ChangeTag::Insert if !is_status => inserted += 1,
+                ChangeTag::Delete | ChangeTag::Insert | ChangeTag::Equal => {}
+            }
+        }
+        changed += deleted.max(inserted);
+    }
+    if changed == 0 {
+        "as drafted".to_owned()
+    } else {
+        format!("{} edited", crate::ui::counted(changed, "line"))
+    }
+}
+
+/// Says why a hook could not do its work, and lets git go on.
+pub fn excuse(context: &Context, error: &CommandError) {
+    context.ui.warn(format!("git-drafts: {error}"));
+    if let Some(hint) = error.hint() {
+        context.ui.hint(&hint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_changed_is_counted_without_the_status() {
+        let before = "status = \"draft\"\na\nb\nc\n";
+        assert_eq!(edited(before, &before.replace("draft", "approved")), "as drafted");
+        assert_eq!(edited(before, "status = \"approved\"\na\nB\nc\n"), "1 line edited");
+        assert_eq!(edited(before, "status = \"approved\"\na\nB\nC\nd\n"), "3 lines edited");
+    }
+
+    #[test]
+    fn our_comments_stand_before_gits_own() {
+        let message = "\n# Please enter the commit message\n#\n";
+        assert_eq!(
+            with_addition(message, "\n\n# ours"),
+            "\n\n# ours\n# Please enter the commit message\n#\n"
+        );
+        assert_eq!(with_addition("subject\n", "\n\nReject-Reason: x y"), "subject\n\nReject-Reason: x y\n");
+    }
+}

@@ -1,0 +1,176 @@
+//! Makes a drafts repository, or repairs one.
+//!
+//! Run again it puts back what is missing, and changes nothing that a person wrote.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{CommandError, Context, Exit, Result, settle};
+use crate::config::{self, Wiring, file};
+use crate::desk::{self, Desk};
+use crate::git::hooks::{self, HookState};
+use crate::git::landing::{Change, Landed};
+use crate::git::objects::blob_id;
+use crate::git::{DRAFTS, LEDGER, MAIN, Repository, landing};
+use crate::ledger::Ledger;
+use crate::policy;
+
+/// The files of a new desk.
+const SEEDS: [(&str, &str); 6] = [
+    (".gitattributes", include_str!("../../templates/gitattributes")),
+    ("README.md", include_str!("../../templates/README.md")),
+    (policy::FILE, policy::DEFAULT),
+    ("routes.toml", include_str!("../../templates/routes.toml")),
+    ("instructions.md", include_str!("../../templates/instructions.md")),
+    ("lessons/README.md", include_str!("../../templates/lessons.md")),
+];
+
+/// Runs the command.
+pub fn run(context: &Context, folder: Option<&Path>) -> Result<Exit> {
+    let wiring_path = config::wiring_path(context.config.clone(), None, None, &context.config_home());
+    let place = match folder {
+        Some(folder) => context.directory.join(folder),
+        None if wiring_path.exists() => Wiring::load(&wiring_path, &context.home())?.desk.path,
+        None => context.home().join("drafts"),
+    };
+    let new = !place.join(".git").exists() && !place.join("HEAD").exists();
+    let repository = if new { Repository::init(&place)? } else { Repository::open(&place)? };
+    refuse_unfit(context, &repository)?;
+    let made = lay_out(context, &repository)?;
+    let wired = wire(&repository, &wiring_path)?;
+    let ui = &context.ui;
+    let shown = context.shown(repository.place());
+    ui.out(if made {
+        format!("Made a drafts repository in {shown}")
+    } else {
+        format!("Checked the drafts repository in {shown}")
+    });
+    if wired {
+        ui.out(format!(
+            "Wrote the wiring {}; say there where messages come from",
+            context.shown(&wiring_path)
+        ));
+    }
+    let mut exit = Exit::Done;
+    for hook in hooks::install(&repository, &binary()?)? {
+        let what = match hook.state {
+            HookState::Fine => continue,
+            HookState::Foreign => "is no shell script",
+            HookState::Elsewhere => "lies outside this repository (`core.hooksPath`)",
+            HookState::Missing | HookState::Outdated | HookState::NotExecutable => "could not be installed",
+        };
+        exit = Exit::NeedsYou;
+        ui.warn(format!("hook {} {what}: approvals wait for the timer", context.shown(&hook.path)));
+        ui.hint(&format!("add this line to it: {}", hooks::line(hook.name, &binary()?, repository.place())));
+    }
+    if repository.config("user.email").is_none() {
+        ui.warn("git does not know your address, so no commit of yours would count as an approval");
+        ui.hint("git config --global user.email you@example.com");
+    }
+    Ok(exit)
+}
+
+/// Returns the program that hooks call.
+pub fn binary() -> Result<PathBuf> {
+    let failed = |error| CommandError::System { what: "git-drafts".to_owned(), error };
+    env::current_exe().and_then(|path| path.canonicalize()).map_err(failed)
+}
+
+/// Makes the branches, the files and the folder of a desk, as far as they are missing; tells whether
+/// anything was.
+pub fn lay_out(context: &Context, repository: &Repository) -> Result<bool> {
+    settle::heal(repository)?;
+    let mut made = false;
+    if repository.tip(LEDGER)?.is_none() {
+        adopt_or_create_ledger(context, repository)?;
+        made = true;
+    }
+    if repository.tip(MAIN)?.is_none() {
+        let changes: Vec<Change> = SEEDS
+            .iter()
+            .map(|(path, text)| Change {
+                path: (*path).to_owned(),
+                blob: blob_id(text.as_bytes()),
+                bytes: Some(text.as_bytes().to_vec()),
+            })
+            .collect();
+        let _changing = desk::lock(repository)?;
+        match landing::land(repository, &changes, "desk: begin\n", context.now())? {
+            Landed::Done { kept, .. } => {
+                for kept in kept {
+                    context.ui.warn(format!("{} is left as it is: {}", kept.path, kept.why));
+                }
+            }
+            Landed::Busy(busy) => {
+                return Err(CommandError::refused(
+                    format!("the desk is busy: {busy}"),
+                    "run `git drafts init` again",
+                ));
+            }
+        }
+        made = true;
+    }
+    if let Some(top) = repository.worktree() {
+        let folder = top.join(DRAFTS);
+        fs::create_dir_all(&folder).map_err(|error| CommandError::system(&folder, error))?;
+    }
+    Ok(made)
+}
+
+/// Notes in the repository where its wiring is, and writes a wiring where there is none; tells whether
+/// it wrote one.
+pub fn wire(repository: &Repository, wiring_path: &Path) -> Result<bool> {
+    let wiring_path =
+        std::path::absolute(wiring_path).map_err(|error| CommandError::system(wiring_path, error))?;
+    let wired = !wiring_path.exists();
+    if wired {
+        file::write_default(&wiring_path, repository.place())?;
+    }
+    let own = repository.own_dir();
+    let note = own.join("wiring");
+    fs::create_dir_all(&own)
+        .and_then(|()| fs::write(&note, format!("{}\n", wiring_path.display())))
+        .map_err(|error| CommandError::system(&note, error))?;
+    Ok(wired)
+}
+
+/// Takes the ledger that a remote has, makes one for a new desk, and refuses where one is missing.
+fn adopt_or_create_ledger(context: &Context, repository: &Repository) -> Result<()> {
+    if let Some(remote) = repository.remote_branch("ledger")? {
+        repository.swap(LEDGER, None, remote, "git-drafts: taken from the remote")?;
+        context.ui.say("took the ledger from the remote");
+        return Ok(());
+    }
+    let Some(tip) = repository.tip(MAIN)? else {
+        Ledger::create(repository, context.now())?;
+        return Ok(());
+    };
+    let shown = context.shown(repository.place());
+    if repository.entry_at(tip, policy::FILE)?.is_some() || !Desk::at(repository, tip)?.files.is_empty() {
+        return Err(CommandError::refused(
+            format!("{shown} has drafts and no branch `ledger`, so nobody knows what was sent"),
+            "fetch it: `git fetch origin ledger:ledger`; or restore it from a backup",
+        ));
+    }
+    Err(CommandError::refused(
+        format!("{shown} is a repository of something else"),
+        "name an empty folder: `git drafts init <folder>`",
+    ))
+}
+
+fn refuse_unfit(context: &Context, repository: &Repository) -> Result<()> {
+    let shown = context.shown(repository.place());
+    if repository.is_shallow() {
+        return Err(CommandError::refused(format!("{shown} is a shallow clone"), "`git fetch --unshallow`"));
+    }
+    if let Some(attribute) = repository.filter_of(&format!("{DRAFTS}/kqzmwvst.md")) {
+        return Err(CommandError::refused(
+            format!(
+                "{shown} sets the attribute `{attribute}` on drafts, so what you see is not what is committed"
+            ),
+            format!("take `{attribute}` off `{DRAFTS}/` in .gitattributes and in .git/info/attributes"),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Takes a person's word for what became of a draft that nobody is sure about.
+
+use super::settle::entry_after;
+use super::{CommandError, Context, Exit, Result, Session, send};
+use crate::desk::Desk;
+use crate::entry::{Fact, claim};
+use crate::ledger::Note;
+
+/// What a person says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// It has arrived.
+    Sent,
+    /// It has not: send the same bytes anew.
+    Resend,
+    /// It has not, and shall not.
+    Drop,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
+    let session = Session::open(context)?;
+    let Some(_sending) = send::try_lock(&session.repository, "send.lock")? else {
+        return Err(CommandError::refused("a sender is at work", "try again when it is done"));
+    };
+    let ledger = session.ledger()?;
+    let desk = Desk::read(&session.repository)?;
+    let snapshot = ledger.snapshot()?;
+    let id = session.resolve(&desk, &snapshot, prefix)?;
+    let story = snapshot.story(&id)?;
+    let Some(last) = story.last() else {
+        return Err(CommandError::refused(
+            format!("the ledger does not know {id}"),
+            "there is nothing to resolve",
+        ));
+    };
+    let undecided = match &last.fact {
+        Fact::Unsure { .. } | Fact::Sending => true,
+        Fact::Failed { .. } | Fact::Stale { .. } | Fact::Deferred { .. } => word != Word::Sent,
+        _ => false,
+    };
+    if !undecided || claim(&story).is_none() {
+        return Err(CommandError::refused(
+            format!("there is nothing to resolve about {id}: its last entry is `{}`", last.fact.kind()),
+            format!("`git drafts log {id}` tells the whole story"),
+        ));
+    }
+    let by = session.owner().unwrap_or_else(|| "the operator".to_owned());
+    let fact = match word {
+        Word::Sent => Fact::Sent { receipt: format!("{by} says that it arrived") },
+        Word::Resend => Fact::Withdrawn { reason: format!("{by} wants it sent anew"), resend: true },
+        Word::Drop => Fact::Failed { reason: format!("{by} gave it up") },
+    };
+    let kind = fact.kind();
+    let note = Note::new(&id, entry_after(context, &story, fact));
+    let length = story.len();
+    let same = ledger.append_if(&[note], &format!("{kind}: {id}"), context.now(), |snapshot| {
+        Ok(snapshot.story(&id)?.len() == length)
+    })?;
+    if !same {
+        return Err(CommandError::refused(
+            "somebody else noted something about it just now",
+            format!("`git drafts log {id}`"),
+        ));
+    }
+    match word {
+        Word::Sent => context.ui.say("noted as sent; the next \"git drafts send\" clears the desk"),
+        Word::Resend => context.ui.say("\"git drafts send\" sends it anew, if it is still approved"),
+        Word::Drop => context.ui.say("given up; change and approve it, or delete it"),
+    }
+    Ok(Exit::Done)
+}

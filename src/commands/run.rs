@@ -1,0 +1,36 @@
+//! A tick, then a send: what a timer or cron calls.
+//!
+//! Two child processes, so that each holds only its own credentials: the one that reads messages and
+//! asks brains cannot send, and the one that sends never sees a message from outside.
+
+use std::env;
+use std::process::Command;
+
+use super::{CommandError, Context, Exit, Result};
+
+/// Runs the command.
+pub fn run(context: &Context) -> Result<Exit> {
+    let program =
+        env::current_exe().map_err(|error| CommandError::System { what: "git-drafts".to_owned(), error })?;
+    let mut worst = 0;
+    for command in ["tick", "send"] {
+        let mut child = Command::new(&program);
+        child.arg("-C").arg(&context.directory);
+        if let Some(config) = &context.config {
+            child.arg("--config").arg(config);
+        }
+        let status = child
+            .arg(command)
+            .status()
+            .map_err(|error| CommandError::System { what: program.display().to_string(), error })?;
+        // A child that a signal ended has no code, and was not done.
+        worst = worst.max(status.code().unwrap_or(128));
+    }
+    match worst {
+        0 => Ok(Exit::Done),
+        1 => Ok(Exit::NeedsYou),
+        _ => {
+            Err(CommandError::Refused { what: "the run did not end well; see above".to_owned(), hint: None })
+        }
+    }
+}

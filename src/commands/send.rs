@@ -1,0 +1,232 @@
+//! Sends what is approved.
+//!
+//! One sender at a time: who finds the lock taken leaves a mark, and the holder looks again before it
+//! leaves. It never asks a brain, and never decides by which hook rang.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::dispatch::{self, Event, Pass, What};
+use super::wire::Connectors;
+use super::{CommandError, Context, Exit, Result, Session, show};
+use crate::delivery::OnDesk;
+use crate::desk::Desk;
+use crate::draft::Status;
+use crate::git::Repository;
+use crate::id::{DraftId, shown_length};
+use crate::ui::{Tone, Ui, clock};
+
+const LOCK: &str = "send.lock";
+const AGAIN: &str = "again";
+
+/// How long a sender that nobody waits for stays for an undo window to pass.
+const STAY_MAX: Duration = Duration::from_secs(180);
+
+/// What the command line asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Write what would be sent into this folder, and send nothing.
+    pub to_dir: Option<PathBuf>,
+    /// Nobody waits: leave the session of the terminal, and stay for undo windows.
+    pub detached: bool,
+    /// Print JSON.
+    pub json: bool,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
+    if options.detached {
+        // A group leader cannot leave its session; then whoever started us has done it already.
+        let _ = rustix::process::setsid();
+    }
+    let session = Session::open(context)?;
+    if let Some(folder) = &options.to_dir {
+        return write_to(context, &session, folder);
+    }
+    let Some(lock) = try_lock(&session.repository, LOCK)? else {
+        leave_mark(&session.repository)?;
+        tracing::info!("another sender is at it, and will look again");
+        return Ok(Exit::Done);
+    };
+    let mut connectors = Connectors::new(&session.wiring, context.host());
+    let mut stayed = Duration::ZERO;
+    let mut needs_you = false;
+    loop {
+        take_mark(&session.repository)?;
+        let pass = dispatch::pass(context, &session, &mut connectors, &lock).await?;
+        print(context, &pass, options.json);
+        needs_you |= pass.events.iter().any(|event| needs_person(&event.what));
+        if take_mark(&session.repository)? {
+            continue;
+        }
+        let wait = pass.next_at.and_then(|next| wait_for(next, context.now()));
+        match wait {
+            Some(wait) if options.detached && stayed + wait <= STAY_MAX => {
+                tokio::time::sleep(wait).await;
+                stayed += wait;
+            }
+            _ => break,
+        }
+    }
+    drop(lock);
+    // Who left a mark after the last look, and before the lock was gone, is not forgotten.
+    if take_mark(&session.repository)? {
+        return Box::pin(run(context, options)).await;
+    }
+    tracing::debug!(needs_you, "nothing is left to do");
+    Ok(Exit::Done)
+}
+
+/// Prints what happened, by transport.
+pub fn print(context: &Context, pass: &Pass, json: bool) {
+    let ui = &context.ui;
+    for line in &pass.healed {
+        tracing::info!("{line}");
+    }
+    if json {
+        let events: Vec<_> = pass.events.iter().map(json_of).collect();
+        ui.out(serde_json::json!({ "version": 1, "events": events }));
+        return;
+    }
+    let length = shown_length(pass.events.iter().map(|event| &event.id));
+    let mut connectors: Vec<&str> = pass.events.iter().map(|event| event.connector.as_str()).collect();
+    connectors.dedup();
+    for connector in connectors {
+        ui.out(format!("To {connector}"));
+        for event in pass.events.iter().filter(|event| event.connector == connector) {
+            print_event(ui, event, length);
+        }
+    }
+}
+
+fn print_event(ui: &Ui, event: &Event, length: usize) {
+    let id = ui.paint(Tone::Id, &event.id.as_str()[..length.min(event.id.as_str().len())]);
+    let goes = format!("{id} -> {}  {}", event.to, event.subject);
+    let (tone, mark, rest) = match &event.what {
+        What::Sent => (Tone::Good, "* [sent]     ", goes),
+        What::Rehearsed => (Tone::Faint, "- [rehearsed]", goes),
+        What::Held { why, .. } => (Tone::Bad, "! [held]     ", format!("{id}  {why}")),
+        What::Later { until, why } => {
+            (Tone::Faint, ". [later]    ", format!("{goes}  after {} ({why})", clock(*until)))
+        }
+        What::Failed(why) => (Tone::Bad, "! [failed]   ", format!("{goes}  {why}")),
+        What::Unsure(why) => (Tone::Attention, "? [unsure]   ", format!("{goes}  {why}")),
+        What::Stale => (Tone::Attention, "! [stale]    ", format!("{goes}  the thread moved on")),
+        What::Withdrawn(why) => (Tone::Faint, "- [withdrawn]", format!("{goes}  {why}")),
+        What::Rejected(why) => (Tone::Faint, "- [rejected] ", format!("{id}  {why}")),
+        What::EditedAfter => (
+            Tone::Attention,
+            "! [edited]   ",
+            format!("{id}  was changed after it was sent; nothing more is sent"),
+        ),
+    };
+    ui.out(format!(" {} {rest}", ui.paint(tone, mark)));
+    match &event.what {
+        What::Held { hint: Some(hint), .. } => ui.hint(hint),
+        What::Unsure(_) => ui.hint(&format!(
+            "look whether it arrived, then `git drafts resolve {} --sent`, `--resend` or `--drop`",
+            &event.id.as_str()[..length.min(event.id.as_str().len())]
+        )),
+        What::Stale => {
+            ui.hint("read the newer message; change the draft and commit it to send it all the same")
+        }
+        What::EditedAfter => ui.hint("delete the file and commit; the ledger keeps what was sent"),
+        _ => {}
+    }
+}
+
+fn json_of(event: &Event) -> serde_json::Value {
+    let (word, why) = match &event.what {
+        What::Sent => ("sent", None),
+        What::Rehearsed => ("rehearsed", None),
+        What::Held { why, .. } => ("held", Some(why.clone())),
+        What::Later { until, why } => ("later", Some(format!("{why}, until {until}"))),
+        What::Failed(why) => ("failed", Some(why.clone())),
+        What::Unsure(why) => ("unsure", Some(why.clone())),
+        What::Stale => ("stale", None),
+        What::Withdrawn(why) => ("withdrawn", Some(why.clone())),
+        What::Rejected(why) => ("rejected", Some(why.clone())),
+        What::EditedAfter => ("edited_after", None),
+    };
+    serde_json::json!({
+        "id": event.id.as_str(), "event": word, "reason": why,
+        "connector": event.connector, "to": event.to, "subject": event.subject,
+    })
+}
+
+fn needs_person(what: &What) -> bool {
+    match what {
+        What::Held { .. } | What::Failed(_) | What::Unsure(_) | What::Stale | What::EditedAfter => true,
+        What::Sent | What::Rehearsed | What::Later { .. } | What::Withdrawn(_) | What::Rejected(_) => false,
+    }
+}
+
+/// Takes a lock of ours in a repository, if nobody has it; released when the file is dropped.
+pub fn try_lock(repository: &Repository, name: &str) -> Result<Option<File>> {
+    let own = repository.own_dir();
+    let path = own.join(name);
+    let open = || -> io::Result<File> {
+        fs::create_dir_all(&own)?;
+        File::options().create(true).append(true).open(&path)
+    };
+    let file = open().map_err(|error| CommandError::system(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(CommandError::system(&path, error)),
+    }
+}
+
+/// Tells whether a sender is at work right now.
+pub fn is_sending(repository: &Repository) -> bool {
+    matches!(try_lock(repository, LOCK), Ok(None))
+}
+
+fn leave_mark(repository: &Repository) -> Result<()> {
+    let path = repository.own_dir().join(AGAIN);
+    fs::write(&path, "").map_err(|error| CommandError::system(&path, error))
+}
+
+fn take_mark(repository: &Repository) -> Result<bool> {
+    let path = repository.own_dir().join(AGAIN);
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(CommandError::system(&path, error)),
+    }
+}
+
+fn wait_for(next: Timestamp, now: Timestamp) -> Option<Duration> {
+    Duration::try_from(next.duration_since(now)).ok().map(|wait| wait + Duration::from_millis(50))
+}
+
+/// Writes the exact bytes of everything approved into a folder; the ledger and the desk stay as they are.
+fn write_to(context: &Context, session: &Session, folder: &Path) -> Result<Exit> {
+    fs::create_dir_all(folder).map_err(|error| CommandError::system(folder, error))?;
+    let desk = Desk::read(&session.repository)?;
+    let mut count = 0;
+    for id in approved(&desk) {
+        let bytes = show::outgoing_bytes(context, session, &desk, &id)?;
+        let path = folder.join(format!("{id}.eml"));
+        fs::write(&path, bytes).map_err(|error| CommandError::system(&path, error))?;
+        context.ui.out(path.display());
+        count += 1;
+    }
+    if count == 0 {
+        context.ui.say("nothing is approved");
+    }
+    Ok(Exit::Done)
+}
+
+fn approved(desk: &Desk) -> Vec<DraftId> {
+    desk.files
+        .iter()
+        .filter(|file| file.draft.as_ref().is_ok_and(|draft| draft.status == Status::Approved))
+        .filter_map(|file| file.id.clone())
+        .filter(|id| matches!(desk.on_desk(id), OnDesk::Approved(_)))
+        .collect()
+}

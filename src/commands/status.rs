@@ -1,0 +1,221 @@
+//! Shows what waits, what is on its way and what is unclear.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::overview::{Item, Place, items};
+use super::{Context, Exit, Result, Session, tick};
+use crate::desk::Desk;
+use crate::draft::Status;
+use crate::entry::Fact;
+use crate::error::Hint;
+use crate::id::{DraftId, shown_length};
+use crate::message::Address;
+use crate::plan::Tier;
+use crate::text::{self, columns, fit};
+use crate::ui::{Tone, counted, span};
+
+/// What the command line asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Print JSON.
+    pub json: bool,
+    /// Print lines for scripts.
+    pub porcelain: bool,
+    /// End with 1 when a person is needed.
+    pub exit_code: bool,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Result<Exit> {
+    let session = Session::open(context)?;
+    // A ledger that is not what it was is said first: nothing is sent until it is.
+    let trouble = session.ledger().err();
+    let desk = Desk::read(&session.repository)?;
+    let items = items(context, &session, &desk)?;
+    if options.json {
+        context.ui.out(json_of(context, &session, &items));
+    } else if options.porcelain {
+        print_porcelain(context, &items);
+    } else {
+        if let Some(trouble) = &trouble {
+            context.ui.error(trouble);
+        }
+        print(context, &session, &items);
+    }
+    let needs_you = trouble.is_some() || items.iter().any(Item::needs_you);
+    if options.exit_code && needs_you { Ok(Exit::NeedsYou) } else { Ok(Exit::Done) }
+}
+
+fn print(context: &Context, session: &Session, items: &[Item]) {
+    let ui = &context.ui;
+    let now = context.now();
+    ui.out(format!("On desk {}, {}.", context.shown(session.repository.place()), last_tick(session, now)));
+    let length = shown_length(items.iter().map(|item| &item.id));
+    let sections: [(Place, &str, &str); 9] = [
+        (Place::ApprovedHere, "Approved, not committed yet:", "use \"git commit\" to send"),
+        (
+            Place::RemovedHere,
+            "Removed, not committed yet:",
+            "use \"git commit\" to reject, \"git restore\" to keep",
+        ),
+        (Place::Approved, "Approved:", "the sender takes these up; \"git drafts send\" does so now"),
+        (
+            Place::Unsure,
+            "Unsure whether sent:",
+            "use \"git drafts resolve <id> --sent\", \"--resend\" or \"--drop\"",
+        ),
+        (
+            Place::Stopped,
+            "Approved, and not sent:",
+            "change and commit it, or use \"git drafts resolve <id> --resend\" or \"--drop\"",
+        ),
+        (Place::Unclear, "Unclear, so nothing is sent:", "mend or delete the file, and commit"),
+        (
+            Place::Waiting,
+            "Waiting for you:",
+            "edit and set status to \"approved\", or use \"git drafts approve <id>\"; delete the file to reject",
+        ),
+        (Place::Parked, "Not on the desk yet:", "they land with the next tick"),
+        (
+            Place::EditedAfter,
+            "Changed after they were sent:",
+            "nothing more is sent; delete the file and commit",
+        ),
+    ];
+    for (place, heading, advice) in sections {
+        let here: Vec<&Item> = items.iter().filter(|item| item.place == place).collect();
+        if here.is_empty() {
+            continue;
+        }
+        ui.out("");
+        ui.out(ui.paint(Tone::Heading, heading));
+        ui.out(format!("  ({advice})"));
+        let widths = [
+            here.iter().map(|item| columns(&action(item))).max().unwrap_or(0).min(12),
+            here.iter().map(|item| columns(&item.recipient())).max().unwrap_or(0).min(24),
+            here.iter().map(|item| columns(&item.subject())).max().unwrap_or(0).min(44),
+        ];
+        for item in here {
+            ui.out(format!("\t{}", line(context, item, length, widths, now)));
+        }
+    }
+    if items.is_empty() {
+        ui.out("Nothing waits for you.");
+    }
+}
+
+fn line(context: &Context, item: &Item, length: usize, widths: [usize; 3], now: Timestamp) -> String {
+    let id = context.ui.paint(Tone::Id, &item.id.as_str()[..length.min(item.id.as_str().len())]);
+    if let (Place::Unclear, Some(error)) = (item.place, &item.error) {
+        let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        return format!("{id}  {error}{hint}");
+    }
+    let tier = item.draft.as_ref().map_or("", |draft| draft.machine.tier.as_str());
+    let mut line = format!(
+        "{id}  {}  {}  {}  {}",
+        fit(tier, 6),
+        fit(&action(item), widths[0]),
+        fit(&item.recipient(), widths[1]),
+        fit(&item.subject(), widths[2]),
+    );
+    if let Some(age) = item.age(now) {
+        line.push_str(&format!("  {}", span(age)));
+    }
+    let remark = remark(item);
+    if !remark.is_empty() {
+        line.push_str(&format!("  {remark}"));
+    }
+    line.trim_end().to_owned()
+}
+
+fn action(item: &Item) -> String {
+    item.draft.as_ref().map(|draft| draft.machine.action.to_string()).unwrap_or_default()
+}
+
+/// Returns the one thing that a person should know first.
+fn remark(item: &Item) -> String {
+    let said = match item.last.as_ref().map(|entry| &entry.fact) {
+        Some(Fact::Unsure { reason } | Fact::Failed { reason } | Fact::Deferred { reason, .. }) => {
+            Some(reason.clone())
+        }
+        Some(Fact::Stale { .. }) => Some("the thread moved on".to_owned()),
+        Some(Fact::Rehearsed { .. }) => Some("rehearsed".to_owned()),
+        Some(Fact::Sending) => Some("being sent".to_owned()),
+        _ => None,
+    };
+    let finding = || item.draft.as_ref().and_then(|draft| draft.machine.findings.first()).cloned();
+    text::one_line(&said.or_else(finding).unwrap_or_default(), 60)
+}
+
+fn last_tick(session: &Session, now: Timestamp) -> String {
+    match tick::last_run(session) {
+        Some(time) => format!("last tick {} ago", span(now.duration_since(time).max(SignedDuration::ZERO))),
+        None => "no tick yet".to_owned(),
+    }
+}
+
+fn print_porcelain(context: &Context, items: &[Item]) {
+    for item in items {
+        let tier = item.draft.as_ref().map_or("-", |draft| draft.machine.tier.as_str());
+        let path = if item.path.is_empty() { "-" } else { &item.path };
+        context.ui.out(format!("{} {} {tier} {path}", place_word(item.place), item.id));
+    }
+}
+
+/// Returns the word for a place in porcelain and JSON.
+pub fn place_word(place: Place) -> &'static str {
+    match place {
+        Place::ApprovedHere => "approved-here",
+        Place::RemovedHere => "removed-here",
+        Place::Approved => "approved",
+        Place::Unsure => "unsure",
+        Place::Stopped => "stopped",
+        Place::Unclear => "unclear",
+        Place::Waiting => "waiting",
+        Place::Parked => "parked",
+        Place::EditedAfter => "edited-after",
+    }
+}
+
+/// Returns one draft as JSON.
+pub fn item_json(item: &Item, now: Timestamp) -> Value {
+    let draft = item.draft.as_ref();
+    json!({
+        "id": item.id.as_str(),
+        "place": place_word(item.place),
+        "status": draft.map(|draft| draft.status).map(Status::as_str),
+        "action": draft.map(|draft| draft.machine.action.as_str()),
+        "tier": draft.map(|draft| draft.machine.tier).map(Tier::as_str),
+        "confidence": draft.map(|draft| draft.machine.confidence.value()),
+        "source": draft.map(|draft| draft.machine.source.clone()),
+        "to": draft.map(|draft| draft.to.iter().map(Address::to_string).collect::<Vec<_>>()),
+        "subject": item.subject(),
+        "path": item.path,
+        "age_seconds": item.age(now).map(|age| age.as_secs()),
+        "findings": draft.map(|draft| draft.machine.findings.clone()).unwrap_or_default(),
+        "last_entry": item.last.as_ref().map(|entry| entry.fact.kind()),
+    })
+}
+
+fn json_of(context: &Context, session: &Session, items: &[Item]) -> Value {
+    let now = context.now();
+    let unsure: Vec<&str> = items
+        .iter()
+        .filter(|item| item.place == Place::Unsure)
+        .map(|item| DraftId::as_str(&item.id))
+        .collect();
+    json!({
+        "version": 1,
+        "desk": session.repository.place().display().to_string(),
+        "drafts": items.iter().map(|item| item_json(item, now)).collect::<Vec<_>>(),
+        "unsure": unsure,
+        "paused": Value::Null,
+        "last_tick": tick::last_run(session).map(|time| json!({ "at": time.to_string() })),
+    })
+}
+
+/// Returns how many drafts wait, in words.
+pub fn waiting(items: &[Item]) -> String {
+    counted(items.iter().filter(|item| item.needs_you()).count(), "draft")
+}
