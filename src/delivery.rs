@@ -1,7 +1,9 @@
 //! The state table: what happens next to a draft, from what stands on the desk and what was done.
 //!
-//! [`next`] is the specification; `docs/reliability.md` prints it. It is a pure function. What it
-//! must never do is decide twice: whoever carries out a step asks again afterwards.
+//! [`next`] is the specification; `docs/reliability.md` prints it ([`table`]). It is a pure function.
+//! What it must never do is decide twice: whoever carries out a step asks again afterwards.
+
+pub mod table;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -463,11 +465,11 @@ mod tests {
         };
         let ours = [Address::new("", "sam@example.com")];
         let mut tail = vec![message("<1>", "ada@example.org"), message("<2>", "ada@example.org")];
-        assert_eq!(newer(&tail, "<2>", None, &ours), None);
+        assert!(newer(&tail, "<2>", None, &ours).is_none());
         assert_eq!(newer(&tail, "<1>", None, &ours).unwrap().id, "<2>");
         tail.push(message("<3>", "sam@example.com"));
         assert_eq!(newer(&tail, "<2>", None, &ours).unwrap().id, "<3>");
         tail[2] = message("<4>", "no-reply@example.org");
-        assert_eq!(newer(&tail, "<2>", None, &ours), None);
+        assert!(newer(&tail, "<2>", None, &ours).is_none());
     }
 }
