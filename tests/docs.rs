@@ -4,10 +4,12 @@
 //! A fenced `console` block is run command by command (`$ `), with a home of its own, a fixed clock
 //! and no configuration of the system; all blocks of a file share that home. `...` on a line of its
 //! own stands for lines that are left out, and `# ends with N` behind a command for its exit code.
-//! A comment `<!-- run … -->` is run silently. Parts between `<!-- begin NAME -->` and `<!-- end -->`
+//! A comment `<!-- run … -->` is run silently, `<!-- hub -->` starts a State Hub with two messages. Parts between `<!-- begin NAME -->` and `<!-- end -->`
 //! are made here. `UPDATE_DOCS=1 cargo test --test docs` writes what has changed.
 
-use std::cell::Cell;
+mod support;
+
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -16,6 +18,7 @@ use std::sync::Mutex;
 use git_drafts::delivery::table;
 use regex::Regex;
 use serde_json::Value;
+use support::hub::{Message, StateHub};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_git-drafts");
 
@@ -24,6 +27,9 @@ const WHOLE: &str = "```console,whole";
 
 /// What documentation calls the home of its reader.
 const HOME: &str = "/home/sam";
+
+/// What documentation calls the State Hub that `<!-- hub -->` starts.
+const HUB: &str = "http://127.0.0.1:7070";
 
 /// The first moment of every session; each command comes a minute later.
 const BEGIN: i64 = 1_795_175_100;
@@ -223,12 +229,13 @@ impl Demo {
 struct Home {
     folder: tempfile::TempDir,
     minutes: Cell<i64>,
+    hub: RefCell<Option<StateHub>>,
 }
 
 impl Home {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let home = Self { folder, minutes: Cell::new(0) };
+        let home = Self { folder, minutes: Cell::new(0), hub: RefCell::default() };
         fs::create_dir(home.path()).unwrap();
         fs::create_dir(home.folder.path().join("bin")).unwrap();
         std::os::unix::fs::symlink(BINARY, home.folder.path().join("bin/git-drafts")).unwrap();
@@ -254,7 +261,10 @@ impl Home {
             here.trim_end(),
             base.join("here").display()
         );
-        let script = script.replace(HOME, self.path().to_str().unwrap());
+        let mut script = script.replace(HOME, self.path().to_str().unwrap());
+        if let Some(hub) = &*self.hub.borrow() {
+            script = script.replace(HUB, &hub.url());
+        }
         Command::new("sh")
             .arg("-c")
             .arg(script)
@@ -284,6 +294,10 @@ impl Home {
     /// Writes output as documentation shows it, whatever this machine and its folders are called.
     fn shown(&self, output: &[u8]) -> String {
         let text = String::from_utf8_lossy(output).replace(self.path().to_str().unwrap(), HOME);
+        let text = match &*self.hub.borrow() {
+            Some(hub) => text.replace(&hub.url(), HUB),
+            None => text,
+        };
         let host = host_name();
         text.replace(&format!("host {host},"), "host atlas,")
             .replace(&format!("\"host\": \"{host}\""), "\"host\": \"atlas\"")
@@ -312,6 +326,27 @@ impl Home {
     }
 }
 
+fn hub() -> StateHub {
+    let hub = StateHub::start();
+    hub.receive(Message {
+        from: "planner".to_owned(),
+        to: "sam".to_owned(),
+        subject: "Invoice for October".to_owned(),
+        body: "Where can I find our invoice for October?\n".to_owned(),
+        thread: "t-17".to_owned(),
+        ..Message::default()
+    });
+    hub.receive(Message {
+        from: "release-bot".to_owned(),
+        to: "sam".to_owned(),
+        subject: "Restart".to_owned(),
+        body: "Please restart the production database tonight.\n".to_owned(),
+        thread: "t-18".to_owned(),
+        ..Message::default()
+    });
+    hub
+}
+
 fn host_name() -> String {
     let output = Command::new("uname").arg("-n").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -330,6 +365,9 @@ fn sessions_of(path: &Path) -> Vec<String> {
     let mut lines = text.lines().enumerate().peekable();
     while let Some((_, line)) = lines.next() {
         now.push_str(&format!("{line}\n"));
+        if line == "<!-- hub -->" {
+            *home.hub.borrow_mut() = Some(hub());
+        }
         if line == "<!-- run" {
             let mut script = String::new();
             for (_, line) in lines.by_ref() {
@@ -355,7 +393,9 @@ fn sessions_of(path: &Path) -> Vec<String> {
                 .strip_prefix("$ ")
                 .unwrap_or_else(|| panic!("{}:{}: a session begins with `$ `", shown(path), number + 1));
             let mut expected = String::new();
-            while let Some((_, line)) = lines.next_if(|(_, line)| *line != "```" && (whole || !line.starts_with("$ "))) {
+            while let Some((_, line)) =
+                lines.next_if(|(_, line)| *line != "```" && (whole || !line.starts_with("$ ")))
+            {
                 expected.push_str(&format!("{line}\n"));
             }
             minutes += 1;
