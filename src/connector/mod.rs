@@ -53,6 +53,7 @@ impl Hint for ConnectorError {
 }
 
 /// Whatever messages come from.
+#[expect(clippy::large_enum_variant, reason = "a wiring has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Source {
     /// A Maildir.
@@ -87,6 +88,7 @@ impl Source {
 }
 
 /// Whatever answers go to.
+#[expect(clippy::large_enum_variant, reason = "a wiring has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Transport {
     /// A Maildir that answers are put into.
