@@ -23,8 +23,8 @@ pub fn markdown() -> String {
     let desks = [
         ("absent", OnDesk::Absent),
         ("draft", OnDesk::Draft(OTHER)),
-        ("approved, nothing claimed or the claimed text", OnDesk::Approved(CLAIMED)),
-        ("approved, another text than the claimed one", OnDesk::Approved(OTHER)),
+        ("approved: nothing claimed, or the claimed text", OnDesk::Approved(CLAIMED)),
+        ("approved: another text than the claimed one", OnDesk::Approved(OTHER)),
         ("unreadable", OnDesk::Unreadable),
     ];
     let mut table = String::from("| on the desk | last entry | next step |\n|---|---|---|\n");
@@ -90,21 +90,23 @@ fn cases() -> Vec<Case> {
     let sending = Some(Fact::Sending);
     let asked = facts(true, true, false);
     let deduped = facts(true, false, false);
-    add("`sending`, the receiver can be asked", HERE, true, sending.clone(), &asked);
-    add("`sending`, the receiver delivers a key once", HERE, true, sending.clone(), &deduped);
-    add("`sending`, the receiver can do neither", HERE, true, sending.clone(), &plain);
-    add("`sending` of another machine", ELSEWHERE, true, sending, &plain);
+    add("`sending` (the receiver can be asked)", HERE, true, sending.clone(), &asked);
+    add("`sending` (the receiver delivers a key once)", HERE, true, sending.clone(), &deduped);
+    add("`sending` (the receiver can do neither)", HERE, true, sending.clone(), &plain);
+    add("`sending` of another machine (in the last half hour)", ELSEWHERE, true, sending.clone(), &plain);
+    let later = Facts { now: now + SignedDuration::from_hours(1), ..plain.clone() };
+    add("`sending` of another machine (longer ago)", ELSEWHERE, true, sending, &later);
     add("`sent`", HERE, true, Some(Fact::Sent { receipt: word() }), &plain);
-    add("`deferred`, until later", HERE, true, Some(deferred(1)), &plain);
-    add("`deferred`, the time is over", HERE, true, Some(deferred(-1)), &plain);
+    add("`deferred` (until later)", HERE, true, Some(deferred(1)), &plain);
+    add("`deferred` (the time is over)", HERE, true, Some(deferred(-1)), &plain);
     add("`failed`", HERE, true, Some(Fact::Failed { reason: word() }), &plain);
     add("`unsure`", HERE, true, Some(Fact::Unsure { reason: word() }), &plain);
     add("`stale`", HERE, true, Some(Fact::Stale { newer: word() }), &plain);
     let rehearsed = || Some(Fact::Rehearsed { spec_hash: word() });
-    add("`rehearsed`, the transport is still `null`", HERE, true, rehearsed(), &facts(true, true, true));
-    add("`rehearsed`, the transport is another now", HERE, true, rehearsed(), &plain);
+    add("`rehearsed` (the transport is still `null`)", HERE, true, rehearsed(), &facts(true, true, true));
+    add("`rehearsed` (the transport is another now)", HERE, true, rehearsed(), &plain);
     add("`withdrawn`", HERE, true, Some(withdrawn(false)), &plain);
-    add("`withdrawn` by `resolve --resend`", HERE, true, Some(withdrawn(true)), &plain);
+    add("`withdrawn` (by `resolve --resend`)", HERE, true, Some(withdrawn(true)), &plain);
     add("`rejected`", HERE, false, Some(rejected()), &plain);
     add("`expired`", HERE, false, Some(Fact::Expired), &plain);
     add("`superseded`", HERE, false, Some(Fact::Superseded { by: word() }), &plain);
@@ -146,7 +148,7 @@ fn words(step: &Step) -> String {
     let fixed = match step {
         Step::Done => "nothing",
         Step::Wait(waiting) => waits(*waiting),
-        Step::Until(_) => "wait until then",
+        Step::Until(_) => "wait until the time is over",
         Step::JudgeRemoval => {
             "find who removed it: a person's commit is noted as `rejected`; otherwise land it (again)"
         }
@@ -190,11 +192,11 @@ mod tests {
         let table = markdown();
         for row in [
             "| absent | none, `ignored`, `sent`,",
-            "| approved, another text than the claimed one | `claimed`,",
+            "| approved: another text than the claimed one | `claimed`,",
             "| unreadable | any, or none | say what is wrong",
         ] {
             assert!(table.contains(row), "{row}\n{table}");
         }
-        assert_eq!(cases().len(), 21);
+        assert_eq!(cases().len(), 22);
     }
 }
