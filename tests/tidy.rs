@@ -201,7 +201,7 @@ fn has_word(line: &str, word: &str) -> bool {
         let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
         let begins = word.starts_with(|c: char| c.is_alphanumeric());
         let ends = word.ends_with(|c: char| c.is_alphanumeric());
-        !(begins && joins(before)) && !(ends && joins(after))
+        !(begins && joins(before) || ends && joins(after))
     })
 }
 
