@@ -378,70 +378,59 @@ fn sessions_of(path: &Path) -> Vec<String> {
     let mut lines = text.lines().enumerate().peekable();
     while let Some((_, line)) = lines.next() {
         now.push_str(&format!("{line}\n"));
-        if line == "<!-- hub -->" {
-            *home.hub.borrow_mut() = Some(hub());
-        }
-        if line == "<!-- run" {
-            let mut script = String::new();
-            for (_, line) in lines.by_ref() {
-                now.push_str(&format!("{line}\n"));
-                if line == "-->" {
-                    break;
-                }
-                script.push_str(&format!("{line}\n"));
+        match line {
+            "<!-- hub -->" => *home.hub.borrow_mut() = Some(hub()),
+            "<!-- run" => {
+                let script: Vec<&str> =
+                    lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "-->").collect();
+                let script = script.join("\n");
+                now.push_str(&format!("{script}\n-->\n"));
+                let output = home.run(&script, minutes);
+                assert!(output.status.success(), "{}: {script}: {output:?}", shown(path));
             }
-            let output = home.run(&script, minutes);
-            assert!(output.status.success(), "{}: {script}: {output:?}", shown(path));
-        }
-        if line != "```console" && line != WHOLE {
-            continue;
-        }
-        let whole = line == WHOLE;
-        while let Some((number, line)) = lines.next() {
-            now.push_str(&format!("{line}\n"));
-            if line == "```" {
-                break;
-            }
-            let command = line
-                .strip_prefix("$ ")
-                .unwrap_or_else(|| panic!("{}:{}: a session begins with `$ `", shown(path), number + 1));
-            let mut expected = String::new();
-            while let Some((_, line)) =
-                lines.next_if(|(_, line)| *line != "```" && (whole || !line.starts_with("$ ")))
-            {
-                expected.push_str(&format!("{line}\n"));
-            }
-            minutes += 1;
-            let output = home.run(command, minutes);
-            let got = home.shown(&output.stdout);
-            let code = Regex::new(r"# ends with (\d+)").unwrap();
-            let code = code.captures(command).map_or(0, |code| code[1].parse().unwrap());
-            if output.status.code() != Some(code) {
-                wrong.push(format!(
-                    "{}:{}: `{command}` ends with {:?}\n{got}",
-                    shown(path),
-                    number + 1,
-                    output.status.code()
-                ));
-            }
-            if matches(&expected, &got) {
-                now.push_str(&expected);
-            } else {
-                now.push_str(&got);
-                if !updating() {
-                    wrong.push(format!(
-                        "{}:{}: `{command}` prints\n{got}and not\n{expected}",
-                        shown(path),
-                        number + 1
-                    ));
+            "```console" | WHOLE => {
+                let whole = line == WHOLE;
+                while let Some((number, line)) = lines.next_if(|(_, line)| *line != "```") {
+                    let place = format!("{}:{}", shown(path), number + 1);
+                    let command = line.strip_prefix("$ ");
+                    let command = command.unwrap_or_else(|| panic!("{place}: a session begins with `$ `"));
+                    let mut expected = String::new();
+                    while let Some((_, line)) =
+                        lines.next_if(|(_, line)| *line != "```" && (whole || !line.starts_with("$ ")))
+                    {
+                        expected.push_str(&format!("{line}\n"));
+                    }
+                    minutes += 1;
+                    let (got, mistakes) = play(&home, &place, command, &expected, minutes);
+                    now.push_str(&format!("{line}\n{got}"));
+                    wrong.extend(mistakes);
                 }
             }
+            _ => {}
         }
     }
     if updating() && now != text {
         fs::write(path, now).unwrap();
     }
     wrong
+}
+
+/// Plays one command; returns what a page shall show, and what is wrong with what it shows.
+fn play(home: &Home, place: &str, command: &str, expected: &str, minutes: i64) -> (String, Vec<String>) {
+    let output = home.run(command, minutes);
+    let got = home.shown(&output.stdout);
+    let mut wrong = Vec::new();
+    let code = command.rsplit_once("# ends with ").map_or(0, |(_, code)| code.trim().parse().unwrap());
+    if output.status.code() != Some(code) {
+        wrong.push(format!("{place}: `{command}` ends with {:?}\n{got}", output.status.code()));
+    }
+    if matches(expected, &got) {
+        return (expected.to_owned(), wrong);
+    }
+    if !updating() {
+        wrong.push(format!("{place}: `{command}` prints\n{got}and not\n{expected}"));
+    }
+    (got, wrong)
 }
 
 /// Compares line by line; a line `...` stands for any lines.
