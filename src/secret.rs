@@ -191,7 +191,9 @@ static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
         r#"api-schl(?:\xc3\xbc|ue)ssel))"#,
         r#"(?:[ \t]{1,3}(?:for|to|of|on|f(?:\xc3\xbc|ue)r|zu[mr]?|pour|para|per|voor)[ \t][^\n:=.!?]{1,40}?)?["'`*]{0,2}"#,
         r#"([ \t]{0,4}(?:[:=]>?|\xef\xbc\x9a)\*{0,2}[ \t]{0,8}(?:\r?\n[ \t>]{0,8})?"#,
-        r#"|[ \t]{1,3}(?:is|ist|lautet|est|es|\xc3\xa9|is\ now|is\ still)(?:[ \t]{1,3}|:[ \t]{0,8}(?:\r?\n[ \t>]{0,8})?))"#,
+        // Mail is wrapped: the line may end before the verb, and behind it.
+        r#"|(?:[ \t]{1,3}|[ \t]{0,3}\r?\n[ \t>]{0,8})(?:is|ist|lautet|est|es|\xc3\xa9|is\ now|is\ still)"#,
+        r#"(?:[ \t]{1,3}|[ \t]{0,3}\r?\n[ \t>]{0,8}|:[ \t]{0,8}(?:\r?\n[ \t>]{0,8})?))"#,
         r#"(?:["'`*]{1,2}([^"'`\r\n]{4,200})["'`]|([^\s"'`,;<>]{4,200}))"#,
     ))
 });
@@ -528,6 +530,8 @@ mod tests {
             ("passwd=Tr0ub4dor&3 x", "passwd=[secret:password] x"),
             ("DB_PASSWORD='two-words_99'", "DB_PASSWORD='[secret:password]'"),
             ("password:\n  hunter2\nbye", "password:\n  [secret:password]\nbye"),
+            ("the password is\nPlum-Tractor-4417. Tell", "the password is\n[secret:password]. Tell"),
+            ("> your password\n> is h4mster\n", "> your password\n> is [secret:password]\n"),
             (
                 "The password for the staging box is h4mster!",
                 "The password for the staging box is [secret:password]",
