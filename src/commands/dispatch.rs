@@ -112,7 +112,9 @@ pub async fn pass(
 ) -> Result<Pass> {
     let ledger = session.ledger()?;
     let settled = settle::settle(context, session, &ledger)?;
+    let desk = Desk::read(&session.repository)?;
     let mut dispatcher = Dispatcher {
+        desk,
         context,
         session,
         ledger,
@@ -141,6 +143,8 @@ struct Dispatcher<'s, 'c, 'w> {
     connectors: &'c mut Connectors<'w>,
     lock: &'c File,
     pass: Pass,
+    /// The desk as this round found it, for words only: what is sent is read again right before.
+    desk: Desk,
     /// What was told in this pass already, so that a held draft is told once.
     told: BTreeSet<(DraftId, String)>,
 }
@@ -178,14 +182,17 @@ impl Dispatcher<'_, '_, '_> {
     /// Takes every draft one step further; tells whether anything moved.
     async fn round(&mut self) -> Result<bool> {
         let desk = Desk::read(&self.session.repository)?;
+        self.desk.clone_from(&desk);
         let snapshot = self.ledger.snapshot()?;
         let (policy, _) = self.session.policy(&desk)?;
         let mut notes = Vec::new();
         let mut claims = Vec::new();
         let mut outbound = Vec::new();
         let mut clear = Vec::new();
-        let mut budget = self.budget(&snapshot, &policy)?;
-        for (id, story) in self.session.stories(&desk, &snapshot)? {
+        let stories = self.session.stories(&desk, &snapshot)?;
+        let claimed = stories.iter().filter(|(_, story)| matches!(last_fact(story), Some(Fact::Claimed(_)))).count();
+        let mut budget = self.budget(&snapshot, &policy)?.saturating_sub(claimed);
+        for (id, story) in stories {
             let on_desk = desk.on_desk(&id);
             let facts = self.facts(&story);
             match next(on_desk, &story, &facts) {
@@ -747,8 +754,7 @@ impl Dispatcher<'_, '_, '_> {
         let transport = claim(story).map(|(_, claimed)| claimed.transport.clone());
         let source = origin.map(|origin| origin.source.clone()).unwrap_or_default();
         let connector = transport.or_else(|| self.connectors.transport_of(&source)).unwrap_or(source);
-        let desk = Desk::read(&self.session.repository).ok();
-        let draft = desk.as_ref().and_then(|desk| desk.find(id)).and_then(|file| file.draft.as_ref().ok());
+        let draft = self.desk.find(id).and_then(|file| file.draft.as_ref().ok());
         let to =
             draft.and_then(|draft| draft.to.first()).or_else(|| origin.and_then(|origin| origin.to.first()));
         self.pass.events.push(Event {
@@ -769,6 +775,10 @@ impl Dispatcher<'_, '_, '_> {
         self.tell(id, &story, What::Rejected(reason));
         Ok(())
     }
+}
+
+fn last_fact(story: &[Entry]) -> Option<&Fact> {
+    story.last().map(|entry| &entry.fact)
 }
 
 enum Asked {

@@ -173,6 +173,7 @@ pub enum Swap {
 pub struct Repository {
     inner: git2::Repository,
     common: PathBuf,
+    worktree: Option<PathBuf>,
 }
 
 impl Repository {
@@ -188,8 +189,11 @@ impl Repository {
             Ok(inner)
         })
         .map_err(|error| not_opened(path, &error))?;
-        let common = inner.commondir().to_path_buf();
-        Ok(Self { inner, common })
+        // libgit2 ends folders in `/`; people do not.
+        let plain = |path: &Path| path.components().collect::<PathBuf>();
+        let common = plain(inner.commondir());
+        let worktree = inner.workdir().map(plain);
+        Ok(Self { inner, common, worktree })
     }
 
     /// Finds the repository that `path` lies in.
@@ -226,7 +230,7 @@ impl Repository {
 
     /// Returns the main worktree; none in a bare repository.
     pub fn worktree(&self) -> Option<&Path> {
-        self.inner.workdir()
+        self.worktree.as_deref()
     }
 
     /// Returns where people know this repository: its worktree, or the bare folder itself.
