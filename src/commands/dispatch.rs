@@ -190,7 +190,8 @@ impl Dispatcher<'_, '_, '_> {
         let mut outbound = Vec::new();
         let mut clear = Vec::new();
         let stories = self.session.stories(&desk, &snapshot)?;
-        let claimed = stories.iter().filter(|(_, story)| matches!(last_fact(story), Some(Fact::Claimed(_)))).count();
+        let claimed =
+            stories.iter().filter(|(_, story)| matches!(last_fact(story), Some(Fact::Claimed(_)))).count();
         let mut budget = self.budget(&snapshot, &policy)?.saturating_sub(claimed);
         for (id, story) in stories {
             let on_desk = desk.on_desk(&id);

@@ -10,10 +10,11 @@ use crate::approval::{Removal, find_removal};
 use crate::delivery::{Facts, OnDesk, Step, next};
 use crate::desk::{self, Desk};
 use crate::entry::{Entry, Fact, drafted};
-use crate::git::landing::{self, Busy, Change, Landed};
+use crate::git::landing::{self, Busy, Change, Landed, Prepared};
+use crate::git::objects::Batch;
 use crate::git::{GitError, Repository};
 use crate::id::DraftId;
-use crate::ledger::{Ledger, Note};
+use crate::ledger::{Ledger, LedgerError, Note};
 use crate::outgoing::Capabilities;
 use crate::text;
 
@@ -93,6 +94,59 @@ pub fn land(
     let _changing = desk::lock(repository)?;
     landing::heal(repository)?;
     landing::land(repository, changes, message, now)
+}
+
+/// What one tick writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bundle<'b> {
+    /// The ledger's entries.
+    pub notes: &'b [Note],
+    /// The subject of the ledger's commit.
+    pub subject: &'b str,
+    /// The desk's files.
+    pub changes: &'b [Change],
+    /// The message of the desk's commit.
+    pub message: &'b str,
+}
+
+/// Writes the ledger first and then the desk, with one flush for both.
+///
+/// The ledger goes first so that a draft on the desk is always remembered: where from, for whom, by
+/// which policy. A draft that is remembered and not on the desk is landed by the next run. `policy` is
+/// the policy that judged the drafts; the ledger keeps it. The answer is none where the desk was not to
+/// be changed.
+pub fn note_and_land(
+    repository: &Repository,
+    ledger: &Ledger<'_>,
+    bundle: &Bundle<'_>,
+    policy: &[u8],
+    now: Timestamp,
+) -> std::result::Result<Option<Landed>, LedgerError> {
+    let Bundle { notes, subject, changes, message } = *bundle;
+    let _changing = desk::lock(repository)?;
+    landing::heal(repository)?;
+    let mut batch = Batch::new(repository);
+    batch.blob(policy);
+    let staged = ledger.stage(&mut batch, notes, subject, now)?;
+    let prepared = landing::prepare(repository, &mut batch, changes, message, now)?;
+    batch.write()?;
+    if let Prepared::Ready(landing) = &prepared {
+        landing.place()?;
+    }
+    repository.flush()?;
+    ledger.commit_staged(staged, notes, subject, now)?;
+    let landed = match prepared {
+        Prepared::Ready(landing) => landing.finish(message)?,
+        Prepared::Busy(busy) => Landed::Busy(busy),
+        Prepared::Nothing { .. } => return Ok(None),
+    };
+    match landed {
+        // The desk moved at that moment: once more, by the way that starts anew as often as needed.
+        Landed::Busy(Busy::Moving | Busy::IndexLocked) => {
+            Ok(Some(landing::land(repository, changes, message, now)?))
+        }
+        landed => Ok(Some(landed)),
+    }
 }
 
 /// Makes an entry that follows a story, in its last generation.

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::settle::{self, subject};
+use super::settle::{self, Bundle, subject};
 use super::wire::source;
 use super::{CommandError, Context, Exit, Result, Session};
 use crate::automatic;
@@ -19,13 +19,13 @@ use crate::brain::{Brain, BrainError, Planned};
 use crate::config::{BrainKind, SourceWiring};
 use crate::connector::{ConnectorError, Source, Window};
 use crate::delivery::OnDesk;
-use crate::desk::{self, Desk};
+use crate::desk::Desk;
 use crate::draft::{self, Draft, Machine, Status};
 use crate::entry::{Drafted, Entry, Fact, Ignored, drafted};
 use crate::error::{FileError, Hint};
 use crate::escalation;
-use crate::git::landing::{self, Change, Landed, Landing, Prepared};
-use crate::git::objects::{Batch, blob_id};
+use crate::git::landing::{self, Change, Landed};
+use crate::git::objects::blob_id;
 use crate::git::{DRAFTS, Repository};
 use crate::id::{DraftId, LENGTH};
 use crate::ledger::{Ledger, Note, Snapshot};
@@ -650,34 +650,8 @@ impl<'s> Tick<'s> {
         changes.extend(self.superseded.iter().map(|(_, change)| change.clone()));
         let message = self.commit_message();
 
-        let _changing = desk::lock(repository)?;
-        landing::heal(repository)?;
-        let mut batch = Batch::new(repository);
-        batch.blob(&self.policy_bytes);
-        let staged = self.ledger.stage(&mut batch, &notes, &ledger_subject, now)?;
-        let prepared: Option<Landing<'_>> =
-            match landing::prepare(repository, &mut batch, &changes, &message, now)? {
-                Prepared::Ready(landing) => Some(landing),
-                Prepared::Nothing { .. } | Prepared::Busy(_) => None,
-            };
-        batch.write()?;
-        if let Some(landing) = &prepared {
-            landing.place()?;
-        }
-        repository.flush()?;
-        self.ledger.commit_staged(staged, &notes, &ledger_subject, now)?;
-        let landed = match prepared {
-            Some(landing) => landing.finish(&message)?,
-            None => Landed::Busy(landing::Busy::Moving),
-        };
-        match landed {
-            // The desk moved at that moment: once more, by the way that starts anew as often as needed.
-            Landed::Busy(_) if !changes.is_empty() => {
-                Ok(Some(landing::land(repository, &changes, &message, now)?))
-            }
-            Landed::Busy(_) => Ok(None),
-            Landed::Done { .. } => Ok(Some(landed)),
-        }
+        let bundle = Bundle { notes: &notes, subject: &ledger_subject, changes: &changes, message: &message };
+        Ok(settle::note_and_land(repository, self.ledger, &bundle, &self.policy_bytes, now)?)
     }
 
     /// Writes the desk's commit message: fixed words and trailers, and no text of any message.

@@ -10,11 +10,14 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::objects::{Batch, Changes, blob_id};
 use super::{
@@ -222,11 +225,10 @@ impl Landing<'_> {
         let own = self.repository.own_dir();
         fs::create_dir_all(&own).map_err(|error| unwritable_io(&own, &error))?;
         write_intent(&own, self.commit, &self.changes)?;
-        for (number, change) in self.changes.iter().enumerate() {
+        for change in &self.changes {
             if let Some(bytes) = &change.bytes {
-                let aside = own.join(format!("aside-{number}"));
                 let path = top.join(&change.path);
-                place_file(&aside, &path, bytes).map_err(|error| unwritable_io(&path, &error))?;
+                place_file(&own, &path, bytes).map_err(|error| unwritable_io(&path, &error))?;
             }
         }
         self.write_index(&own, top).map_err(|error| unwritable("the index", &error))
@@ -523,23 +525,53 @@ fn holds(path: &Path, blob: ObjectId) -> bool {
 }
 
 /// Creates a file with its whole content at once, never over another.
-fn place_file(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+///
+/// Where the file system can, the file has no name before it is whole, so that nobody's `git add -A`
+/// can pick up half of it; elsewhere it is written in our own folder and linked.
+fn place_file(own: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let placed = match place_nameless(folder, path, bytes) {
+        Err(error) if is_unsupported(&error) => place_by_link(&own.join("aside"), path, bytes),
+        placed => placed,
+    };
+    match placed {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && fs::read(path)? == bytes => Ok(()),
+        placed => placed,
     }
-    match fs::remove_file(aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+}
+
+fn place_nameless(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let mut file = fs::File::from(rustix::fs::open(folder, flags, Mode::from_raw_mode(0o666))?);
+    file.write_all(bytes)?;
+    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+fn place_by_link(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    remove_if_there(aside)?;
     fs::File::create_new(aside)?.write_all(bytes)?;
     let linked = fs::hard_link(aside, path);
     fs::remove_file(aside)?;
     match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && fs::read(path)? == bytes => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             fs::File::create_new(path)?.write_all(bytes)
         }
         linked => linked,
+    }
+}
+
+/// Tells whether a file system, or a system without `/proc`, cannot make files without a name.
+fn is_unsupported(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL | Errno::NOSYS))
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -589,10 +621,7 @@ fn write_index_aside(
     let failed = |error: io::Error| git2::Error::from_str(&error.to_string());
     let aside = own.join(INDEX_ASIDE);
     // Never written in place: after a crash the old file may share its inode with the index itself.
-    match fs::remove_file(&aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
+    remove_if_there(&aside).map_err(failed)?;
     match fs::copy(index_path(repository), &aside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
@@ -724,10 +753,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 }
 
 fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable_io(path, &error)),
-        _ => Ok(()),
-    }
+    remove_if_there(path).map_err(|error| unwritable_io(path, &error))
 }
 
 fn no_main() -> GitError {
