@@ -78,13 +78,19 @@ fn land_ours(files: &[Draft]) -> Duration {
     for draft in files {
         let file = draft.render().into_bytes();
         let path = format!("drafts/{}", draft.file_name());
-        let mut note = Note::new(draft.id(), drafted(draft, &path, blob_id(&file), tip, now));
+        let mut note = Note::new(draft.id(), &[], drafted(draft, &path, blob_id(&file), tip, now));
         note.files.push(("md", file.clone()));
         notes.push(note);
         changes.push(Change { path, blob: blob_id(&file), bytes: Some(file) });
     }
     let began = Instant::now();
-    let bundle = Bundle { notes: &notes, subject: "drafted", changes: &changes, message: "draft: bench\n" };
+    let bundle = Bundle {
+        notes: &notes,
+        cleared: &[],
+        subject: "drafted",
+        changes: &changes,
+        message: "draft: bench\n",
+    };
     note_and_land(&repository, &ledger, &bundle, policy, now).expect("it lands").expect("there is something");
     began.elapsed()
 }
@@ -200,8 +206,9 @@ fn finish(bed: &Bed, count: usize) {
             let id = DraftId::derive(&format!("finished {number}"), LENGTH + 4);
             let entry = |fact| Entry { at: now(), host: "atlas".to_owned(), generation: 1, fact };
             let origin = Drafted { policy, ..origin("drafts/x.md", policy, policy) };
-            notes.push(Note::new(&id, entry(Fact::Drafted(Box::new(origin)))));
-            notes.push(Note::new(&id, entry(Fact::Sent { receipt: "250 2.0.0 queued".to_owned() })));
+            notes.push(Note::new(&id, &[], entry(Fact::Drafted(Box::new(origin)))));
+            let sent = Note::new(&id, &[], entry(Fact::Sent { receipt: "250 2.0.0 queued".to_owned() }));
+            notes.push(Note { after: 1, ..sent });
         }
         ledger.append(&notes, "sent: 1000 drafts", now()).expect("it is noted");
     }
@@ -216,12 +223,18 @@ fn land_waiting(bed: &Bed, count: usize) {
     for draft in drafts(count, 0) {
         let file = draft.render().into_bytes();
         let path = format!("drafts/{}", draft.file_name());
-        let mut note = Note::new(draft.id(), drafted(&draft, &path, blob_id(&file), tip, now()));
+        let mut note = Note::new(draft.id(), &[], drafted(&draft, &path, blob_id(&file), tip, now()));
         note.files.push(("md", file.clone()));
         notes.push(note);
         changes.push(Change { path, blob: blob_id(&file), bytes: Some(file) });
     }
-    let bundle = Bundle { notes: &notes, subject: "drafted", changes: &changes, message: "draft: bench\n" };
+    let bundle = Bundle {
+        notes: &notes,
+        cleared: &[],
+        subject: "drafted",
+        changes: &changes,
+        message: "draft: bench\n",
+    };
     note_and_land(&repository, &ledger, &bundle, b"version = 1\n", now()).expect("it lands");
 }
 

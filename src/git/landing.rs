@@ -308,17 +308,27 @@ pub fn is_untouched(repository: &Repository, path: &str, blob: ObjectId) -> Resu
     Ok(repository.staged(path)? == Some(blob) && holds(&top.join(path), blob))
 }
 
+/// What [`heal`] put right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Healed {
+    /// Each thing, as a sentence.
+    pub lines: Vec<String>,
+    /// Drafts that had landed and that the half-done landing took away again: whoever committed right
+    /// after the crash removed them without knowing.
+    pub lost: Vec<String>,
+}
+
 /// Puts right what a crash in the middle of a landing left behind, and returns what that was.
 ///
 /// Runs under the desk's lock, before anything else touches the desk. Decides by state: what the
 /// branch, the index and the worktree say, with the intent only as a list of places to look.
-pub fn heal(repository: &Repository) -> Result<Vec<String>> {
+pub fn heal(repository: &Repository) -> Result<Healed> {
     let own = repository.own_dir();
     let intent = read_intent(&own)?;
     let aside = own.join(INDEX_ASIDE);
     let index = index_path(repository);
     let lock = lock_of(&index);
-    let mut healed = Vec::new();
+    let mut healed = Healed::default();
 
     let tip = repository.tip(MAIN)?;
     let landed = match (&intent, tip) {
@@ -331,16 +341,27 @@ pub fn heal(repository: &Repository) -> Result<Vec<String>> {
         } else {
             remove(&lock)?;
         }
-        healed.push("removed the index lock of a landing that was cut off".to_owned());
+        healed.lines.push("removed the index lock of a landing that was cut off".to_owned());
     }
     remove(&aside)?;
+    // libgit2 writes the copy under a lock of its own.
+    remove(&lock_of(&aside))?;
     let Some((commit, changes)) = intent else { return Ok(healed) };
     if remove_stale_ref_lock(repository, MAIN, commit)? {
-        healed.push("removed the lock of `main` of a landing that was cut off".to_owned());
+        healed.lines.push("removed the lock of `main` of a landing that was cut off".to_owned());
+    }
+    for (put, _, path) in &changes {
+        let there = match tip {
+            Some(tip) => repository.entry_at(tip, path)?.is_some(),
+            None => false,
+        };
+        if *put && landed && !there {
+            healed.lost.push(path.clone());
+        }
     }
     let on_main = repository.head()? == Head::Branch(MAIN.to_owned());
     if let (Some(top), true) = (repository.worktree(), on_main) {
-        healed.extend(heal_worktree(repository, &own, top, landed, tip, &changes)?);
+        healed.lines.extend(heal_worktree(repository, &own, top, landed, tip, &changes)?);
     }
     remove(&own.join(INTENT))?;
     Ok(healed)
@@ -622,6 +643,7 @@ fn write_index_aside(
     let aside = own.join(INDEX_ASIDE);
     // Never written in place: after a crash the old file may share its inode with the index itself.
     remove_if_there(&aside).map_err(failed)?;
+    remove_if_there(&lock_of(&aside)).map_err(failed)?;
     match fs::copy(index_path(repository), &aside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}

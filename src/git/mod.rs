@@ -177,13 +177,17 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Opens the repository of exactly this worktree or bare folder.
+    /// Opens the repository of exactly this worktree or bare folder; a linked worktree stands for the
+    /// main one, whose index and files are the desk's.
     ///
     /// # Errors
     /// [`GitError::NoRepository`], and [`GitError::Unsupported`] for what libgit2 cannot handle.
     pub fn open(path: &Path) -> Result<Self> {
         let inner = with_durable_refs(|| {
-            let inner = git2::Repository::open(path)?;
+            let mut inner = git2::Repository::open(path)?;
+            if inner.is_worktree() {
+                inner = git2::Repository::open(inner.commondir())?;
+            }
             // The reference store is made on first use, and keeps the setting of that moment.
             let _ = inner.refname_to_id(MAIN);
             Ok(inner)
