@@ -184,8 +184,13 @@ impl Dispatcher<'_, '_, '_> {
         let mut claims = Vec::new();
         let mut outbound = Vec::new();
         let mut clear = Vec::new();
-        let mut budget = self.budget(&snapshot, &policy)?;
-        for (id, story) in self.session.stories(&desk, &snapshot)? {
+        let stories = self.session.stories(&desk, &snapshot)?;
+        let on_its_way =
+            |story: &[Entry]| matches!(story.last().map(|entry| &entry.fact), Some(Fact::Claimed(_)));
+        // What is claimed and not begun counts too: the next round sends it.
+        let claimed = stories.iter().filter(|(_, story)| on_its_way(story)).count();
+        let mut budget = self.budget(&snapshot, &policy)?.saturating_sub(claimed);
+        for (id, story) in stories {
             let on_desk = desk.on_desk(&id);
             let facts = self.facts(&story);
             match next(on_desk, &story, &facts) {
