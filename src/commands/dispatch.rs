@@ -120,6 +120,7 @@ pub async fn pass(
         lock,
         pass: Pass::default(),
         told: BTreeSet::new(),
+        doubted: BTreeSet::new(),
     };
     dispatcher.pass.healed = settled.healed;
     for (id, reason) in settled.rejected {
@@ -143,6 +144,8 @@ struct Dispatcher<'s, 'c, 'w> {
     pass: Pass,
     /// What was told in this pass already, so that a held draft is told once.
     told: BTreeSet<(DraftId, String)>,
+    /// What a receiver that dedupes gave no clear answer about: in this pass it is tried once more.
+    doubted: BTreeSet<DraftId>,
 }
 
 /// A claimed draft on its way out.
@@ -273,6 +276,13 @@ impl Dispatcher<'_, '_, '_> {
             &subject("noted", notes.iter().map(|note| &note.id)),
             self.context.now(),
         )?;
+        for note in &notes {
+            let story = snapshot.story(&note.id)?;
+            if let Some(origin) = drafted(&story) {
+                let key = Key::new(&note.id, note.entry.generation, self.ledger.desk());
+                self.connectors.after(origin, &key, &note.entry.fact).await;
+            }
+        }
         moved |= self.append_claims(claims)?;
         moved |= self.send_all(outbound).await?;
         moved |= self.clear(clear)?;
@@ -582,9 +592,18 @@ impl Dispatcher<'_, '_, '_> {
             }
         }
         let mut outcomes = Vec::new();
+        let mut told_of = Vec::new();
+        let dedupes = self.connectors.capabilities(transport).dedupes;
         for draft in &ready {
             let outcome =
                 self.connectors.send(transport, &draft.outgoing, self.lock, self.context.now()).await;
+            // It stays `sending`: the next round asks, or sends the same again under the same key.
+            let unclear = dedupes && matches!(outcome, Outcome::Unsure { .. });
+            if unclear && self.doubted.insert(draft.id.clone()) {
+                tracing::info!(draft = %draft.id, transport, "no clear answer; once more");
+                continue;
+            }
+            told_of.push(draft);
             let (fact, what) = told(outcome);
             tracing::info!(draft = %draft.id, transport, outcome = fact.kind(), "sent");
             outcomes.push(self.note(&draft.id, &draft.story, fact));
@@ -595,7 +614,7 @@ impl Dispatcher<'_, '_, '_> {
             several => subject("sent", several.iter().map(|note| &note.id)),
         };
         self.ledger.append(&outcomes, &names, self.context.now())?;
-        for (draft, note) in ready.iter().zip(&outcomes) {
+        for (draft, note) in told_of.into_iter().zip(&outcomes) {
             self.connectors.after(&draft.origin, &draft.outgoing.key, &note.entry.fact).await;
         }
         Ok(())
