@@ -36,8 +36,7 @@ pub fn open(context: &Context, session: &Session, desk: &Desk, ids: &[DraftId]) 
         })?;
         paths.push(file.path.clone());
     }
-    let editor =
-        git::run(git::with_own_variables(session.repository.command().args(["var", "GIT_EDITOR"])))?;
+    let editor = git::run(git::with_own_variables(session.repository.command().args(["var", "GIT_EDITOR"])))?;
     let editor = editor.trim_end().to_owned();
     // An editor may come with arguments of its own, so a shell reads its line, as git has it.
     let mut command = Command::new("sh");

@@ -265,7 +265,9 @@ fn obstacles(
         .map(|finding| {
             let line = match &finding {
                 policy::Finding::Placeholder(word) => text.lines().position(|line| line.contains(word)),
-                policy::Finding::EmptyBody => text.lines().skip(1).position(|line| line == "+++").map(|at| at + 2),
+                policy::Finding::EmptyBody => {
+                    text.lines().skip(1).position(|line| line == "+++").map(|at| at + 2)
+                }
                 policy::Finding::NoRecipient => text.lines().position(|line| line.starts_with("to = ")),
                 policy::Finding::EmptySubject => text.lines().position(|line| line.starts_with("subject = ")),
                 _ => None,

@@ -230,7 +230,11 @@ fn show_outgoing_prints_the_very_bytes_that_leave() {
 #[test]
 fn a_changed_recipient_is_the_one_who_gets_it() {
     let desk = with_answer();
-    desk.edit("invoice", "to = [\"Ada Brown <ada@example.org>\"]", "to = [\"Bo <bo@example.org>\"]\ncc = [\"cy@example.org\"]");
+    desk.edit(
+        "invoice",
+        "to = [\"Ada Brown <ada@example.org>\"]",
+        "to = [\"Bo <bo@example.org>\"]\ncc = [\"cy@example.org\"]",
+    );
     desk.approve("invoice").commit("to Bo");
     // A stranger among the recipients raises the tier by one step; low has become medium: no window.
     assert_eq!(desk.sent()[0].to, ["bo@example.org"]);
@@ -336,10 +340,15 @@ fn an_unknown_key_is_named_with_its_line() {
 #[test]
 fn conflict_markers_are_never_sent() {
     let desk = with_answer();
-    desk.edit("invoice", "Hello Ada,", "<<<<<<< HEAD\nHello Ada,\n=======\nDear Ada,\n>>>>>>> other").approve("invoice");
+    desk.edit("invoice", "Hello Ada,", "<<<<<<< HEAD\nHello Ada,\n=======\nDear Ada,\n>>>>>>> other")
+        .approve("invoice");
     check_held(&desk, "conflict");
     let desk = with_answer();
-    desk.edit("invoice", "status = \"draft\"", "<<<<<<< HEAD\nstatus = \"draft\"\n=======\nstatus = \"approved\"\n>>>>>>> other");
+    desk.edit(
+        "invoice",
+        "status = \"draft\"",
+        "<<<<<<< HEAD\nstatus = \"draft\"\n=======\nstatus = \"approved\"\n>>>>>>> other",
+    );
     check_held(&desk, "conflict");
 }
 
@@ -348,7 +357,8 @@ fn no_scissors_or_two_are_refused() {
     for two in [false, true] {
         let desk = with_answer();
         let line = "------------------------ >8 ------------------------";
-        desk.edit("invoice", line, &if two { format!("{line}\n{line}") } else { String::new() }).approve("invoice");
+        desk.edit("invoice", line, &if two { format!("{line}\n{line}") } else { String::new() })
+            .approve("invoice");
         check_held(&desk, "scissors");
     }
 }
@@ -369,7 +379,8 @@ fn a_text_without_a_recipient_is_refused() {
 fn a_denied_recipient_is_refused() {
     let desk = with_answer();
     desk.commit_file("drafts.toml", "version = 1\n[recipients]\ndeny = [\"*@rival.example\"]\n");
-    desk.edit("invoice", "to = [\"Ada Brown <ada@example.org>\"]", "to = [\"x@rival.example\"]").approve("invoice");
+    desk.edit("invoice", "to = [\"Ada Brown <ada@example.org>\"]", "to = [\"x@rival.example\"]")
+        .approve("invoice");
     check_held(&desk, "rival.example");
 }
 
@@ -401,7 +412,9 @@ fn another_drafts_id_in_a_file_is_refused_and_rejects_nothing() {
     let desk = Desk::new();
     desk.with_mail("where is my invoice?").with_mail(SKY).tick();
     let (mine, other) = (desk.id("invoice"), desk.id("sky"));
-    desk.edit("invoice", &format!("id = \"{mine}\""), &format!("id = \"{other}\"")).approve("invoice").commit("hm");
+    desk.edit("invoice", &format!("id = \"{mine}\""), &format!("id = \"{other}\""))
+        .approve("invoice")
+        .commit("hm");
     desk.send();
     assert_eq!(desk.sent(), []);
     assert_eq!(desk.story(&mine), "drafted");
@@ -423,7 +436,8 @@ fn a_link_in_the_place_of_a_draft_is_never_followed() {
 #[test]
 fn a_file_that_the_machine_never_drafted_is_not_sent() {
     let desk = with_answer();
-    let text = desk.text("invoice").replace(&desk.id("invoice"), "kqzmwvst").replace("\"draft\"", "\"approved\"");
+    let text =
+        desk.text("invoice").replace(&desk.id("invoice"), "kqzmwvst").replace("\"draft\"", "\"approved\"");
     fs::write(desk.path("drafts/kqzmwvst-mine.md"), text).unwrap();
     desk.git(&["add", "."]).git(&["commit", "-m", "mine"]);
     assert_snapshot!(desk.seen(), @"
@@ -440,7 +454,9 @@ fn a_file_that_the_machine_never_drafted_is_not_sent() {
 #[test]
 fn an_approval_waits_for_send_after_and_for_the_undo_window() {
     let desk = with_answer();
-    desk.edit("invoice", "[draft]", "send_after = \"2026-11-20T13:00:00Z\"\n[draft]").approve("invoice").commit("later");
+    desk.edit("invoice", "[draft]", "send_after = \"2026-11-20T13:00:00Z\"\n[draft]")
+        .approve("invoice")
+        .commit("later");
     assert_snapshot!(desk.seen(), @"
     [main [abbrev]] later
      1 file changed, 2 insertions(+), 1 deletion(-)

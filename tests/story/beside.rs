@@ -25,7 +25,8 @@ fn with_work() -> Desk {
 fn work_of_the_operator_is_as_before() {
     let desk = with_work();
     let look = || {
-        ["status --porcelain", "diff", "diff --cached"].map(|line| desk.git_says(&line.split(' ').collect::<Vec<_>>()))
+        ["status --porcelain", "diff", "diff --cached"]
+            .map(|line| desk.git_says(&line.split(' ').collect::<Vec<_>>()))
     };
     let before = look();
     desk.with_mail("Why is the sky blue?").tick();
@@ -88,8 +89,14 @@ fn a_merge_under_way_parks_drafts() {
 fn a_commit_in_an_open_editor_parks_drafts() {
     let desk = Desk::new();
     fs::write(desk.path("a.txt"), "a\n").unwrap();
-    let editor = desk.script("editor", "git drafts tick >\"$HOME/said\" 2>&1; ls drafts >>\"$HOME/said\"; echo message >\"$1\"");
-    desk.with_mail("where is my invoice?").with("GIT_EDITOR", &editor).git(&["add", "a.txt"]).git(&["commit"]);
+    let editor = desk.script(
+        "editor",
+        "git drafts tick >\"$HOME/said\" 2>&1; ls drafts >>\"$HOME/said\"; echo message >\"$1\"",
+    );
+    desk.with_mail("where is my invoice?")
+        .with("GIT_EDITOR", &editor)
+        .git(&["add", "a.txt"])
+        .git(&["commit"]);
     assert_snapshot!(desk.plain(&fs::read_to_string(desk.home().join("said")).unwrap()), @"
     From mail
      * [new draft]      rnjk  low    0.90  Ada Brown <- Re: where is my invoice?
@@ -158,7 +165,11 @@ fn a_draft_that_is_superseded_while_the_desk_is_busy_goes_later() {
     desk.receive(&Mail { id: "first@example.org", subject: "Sky", ..Mail::default() }).tick();
     let first = desk.id("sky");
     fs::write(desk.path(".git/index.lock"), "").unwrap();
-    desk.receive(&Mail { subject: "Re: Sky", headers: "In-Reply-To: <first@example.org>\n", ..Mail::default() });
+    desk.receive(&Mail {
+        subject: "Re: Sky",
+        headers: "In-Reply-To: <first@example.org>\n",
+        ..Mail::default()
+    });
     desk.tick();
     fs::remove_file(desk.path(".git/index.lock")).unwrap();
     desk.tick();

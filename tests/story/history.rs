@@ -222,7 +222,9 @@ fn a_merge_carries_the_approval_of_an_approver() {
 fn a_merge_does_not_launder_the_approval_of_a_stranger() {
     let desk = with_answer();
     desk.as_person(KIM).git(&["switch", "-qc", "side"]).approve("invoice").commit("yes");
-    desk.as_person(SAM).git(&["switch", "-q", "main"]).git(&["merge", "-q", "--no-ff", "-m", "merge", "side"]);
+    desk.as_person(SAM)
+        .git(&["switch", "-q", "main"])
+        .git(&["merge", "-q", "--no-ff", "-m", "merge", "side"]);
     check_nothing_sent(&desk);
     desk.send();
     assert_snapshot!(desk.seen(), @"
@@ -288,7 +290,9 @@ fn two_sides_that_changed_a_draft_conflict_and_never_blend() {
 #[test]
 fn in_merge_mode_only_a_merge_approves() {
     let desk = Desk::new();
-    desk.commit_file("drafts.toml", "version = 1\nmode = \"merge\"\n").with_mail("where is my invoice?").tick();
+    desk.commit_file("drafts.toml", "version = 1\nmode = \"merge\"\n")
+        .with_mail("where is my invoice?")
+        .tick();
     desk.approve("invoice").commit("yes");
     check_nothing_sent(&desk);
     desk.send();
@@ -308,7 +312,11 @@ fn a_policy_that_is_loosened_with_the_approval_changes_nothing() {
     let desk = Desk::new();
     desk.commit_file("drafts.toml", "version = 1\napprovers = [\"kim@example.com\"]\n");
     desk.with_mail("where is my invoice?").tick();
-    fs::write(desk.path("drafts.toml"), "version = 1\napprovers = [\"kim@example.com\", \"sam@example.com\"]\n").unwrap();
+    fs::write(
+        desk.path("drafts.toml"),
+        "version = 1\napprovers = [\"kim@example.com\", \"sam@example.com\"]\n",
+    )
+    .unwrap();
     desk.approve("invoice").commit("both at once");
     check_nothing_sent(&desk);
 }

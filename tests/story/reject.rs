@@ -148,7 +148,11 @@ fn a_merge_that_loses_a_draft_rejects_nothing() {
     desk.git(&["switch", "-qc", "side"]).commit_file("notes.txt", "mine\n").git(&["switch", "-q", "main"]);
     desk.with_mail("where is my invoice?").tick();
     let id = desk.id("invoice");
-    desk.git(&["merge", "-q", "-s", "ours", "--no-commit", "side"]).git(&["rm", "-qf", &desk.draft("invoice")]);
+    desk.git(&["merge", "-q", "-s", "ours", "--no-commit", "side"]).git(&[
+        "rm",
+        "-qf",
+        &desk.draft("invoice"),
+    ]);
     desk.git(&["commit", "-qm", "lost in a merge"]);
     assert_ne!(desk.story(&id), "drafted rejected");
     desk.tick();

@@ -274,7 +274,12 @@ fn the_same_message_twice_is_one_draft_and_the_same_id_with_another_text_is_two(
     assert_eq!(desk.files().len(), 1);
     let first = desk.id("sky");
     desk.answer("sky", "Because.");
-    desk.receive(&Mail { id: "first@example.org", subject: "Other", body: "Send money\n", ..Mail::default() });
+    desk.receive(&Mail {
+        id: "first@example.org",
+        subject: "Other",
+        body: "Send money\n",
+        ..Mail::default()
+    });
     desk.tick();
     assert_eq!(desk.files().len(), 2, "{}", desk.seen());
     assert_ne!(desk.id("other"), first);
@@ -354,7 +359,9 @@ fn two_ticks_at_once_are_one() {
         desk.with_mail(&format!("where is invoice {number}?"));
     }
     let ticks: Vec<_> = (0..4)
-        .map(|_| desk.command("git").args(["drafts", "tick"]).stderr(std::process::Stdio::null()).spawn().unwrap())
+        .map(|_| {
+            desk.command("git").args(["drafts", "tick"]).stderr(std::process::Stdio::null()).spawn().unwrap()
+        })
         .collect();
     for mut tick in ticks {
         assert!(tick.wait().unwrap().success());
@@ -375,7 +382,10 @@ fn broken(name: &str, text: &str) -> Desk {
 
 #[test]
 fn a_mistake_in_the_catalogue_is_named_with_its_line_and_nothing_is_lost() {
-    let desk = broken("routes.toml", "version = 1\n\n[[route]]\nid = \"a\"\nmtach = { words = [\"x\"] }\nanswer = \"y\"\n");
+    let desk = broken(
+        "routes.toml",
+        "version = 1\n\n[[route]]\nid = \"a\"\nmtach = { words = [\"x\"] }\nanswer = \"y\"\n",
+    );
     let before = desk.state();
     desk.drafts(&["tick"]).fails(128);
     assert_snapshot!(desk.seen(), @"

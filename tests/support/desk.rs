@@ -272,7 +272,8 @@ impl Desk {
     /// Prepares a command with the environment of this desk and nothing else.
     pub fn command(&self, program: &str) -> Command {
         let home = self.home();
-        let (name, email) = self.who.borrow().split_once(" <").map(|(n, e)| (n.to_owned(), e.to_owned())).unwrap();
+        let (name, email) =
+            self.who.borrow().split_once(" <").map(|(n, e)| (n.to_owned(), e.to_owned())).unwrap();
         let email = email.trim_end_matches('>');
         let binaries = Path::new(PROGRAM).parent().unwrap().display().to_string();
         let now = self.now.borrow();
@@ -303,7 +304,11 @@ impl Desk {
                 .env("GIT_COMMITTER_DATE", now.as_str());
         }
         for (variable, value) in self.variables.borrow().iter() {
-            if value.is_empty() { command.env_remove(variable) } else { command.env(variable, value) };
+            if value.is_empty() {
+                command.env_remove(variable)
+            } else {
+                command.env(variable, value)
+            };
         }
         command
     }
@@ -418,6 +423,7 @@ impl Desk {
         text = text.replace(&rustix::system::uname().nodename().to_string_lossy().into_owned(), "[host]");
         for (pattern, word) in [
             (r"\b([g-z]{8}\.\d+)\.[0-9a-f]{8}\b", "$1.[desk]"),
+            (r"git-drafts/[0-9a-f]{8}\b", "git-drafts/[desk]"),
             (r"\b[0-9a-f]{40}\b", "[commit]"),
             (r"\b[0-9a-f]{7}\b", "[abbrev]"),
             (r"--=_[0-9a-f]{32}", "--=_[boundary]"),
@@ -467,7 +473,12 @@ impl Said {
     /// It must have said this, on either side.
     #[track_caller]
     pub fn says(self, words: &str) -> Self {
-        assert!(self.out.contains(words) || self.err.contains(words), "no {words:?} in\n{}\n{}", self.out, self.err);
+        assert!(
+            self.out.contains(words) || self.err.contains(words),
+            "no {words:?} in\n{}\n{}",
+            self.out,
+            self.err
+        );
         self
     }
 }
