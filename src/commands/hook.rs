@@ -57,8 +57,11 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     if options.name == "post-commit" {
         landing::drop_lease(&repository)?;
     }
-    // A rebase rings once for each commit that it replays, and `main` moves when it is done.
-    if repository.operation_under_way() == Some("a rebase") {
+    // A rebase rings once for each commit that it replays, and `main` moves when it is done: then it
+    // says so, while git still calls it under way.
+    let rebased =
+        options.name == "post-rewrite" && options.arguments.first().is_some_and(|by| by == "rebase");
+    if repository.operation_under_way() == Some("a rebase") && !rebased {
         return Ok(Exit::Done);
     }
     if options.name == "post-merge" && options.arguments.first().is_some_and(|squash| squash == "1") {
