@@ -203,6 +203,7 @@ fn a_detached_hook_sends_all_the_same() {
 }
 
 /// Waits for what another process does, for ten seconds.
+#[track_caller]
 pub fn wait_until(done: impl Fn() -> bool) {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while !done() {

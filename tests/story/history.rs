@@ -167,7 +167,6 @@ fn a_rebase_of_main_onto_other_work_sends_once() {
 }
 
 #[test]
-#[ignore = "during post-rewrite git still says that a rebase is under way, so the hook does not ring"]
 fn the_hook_rings_when_a_rebase_is_done() {
     let desk = with_answer();
     desk.git(&["switch", "-qc", "side"]).commit_file("notes.txt", "mine\n").git(&["switch", "-q", "main"]);

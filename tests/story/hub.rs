@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 
+use crate::approve::wait_until;
 use crate::support::desk::Desk;
 use crate::support::hub::{Fault, Message, StateHub};
 
@@ -189,4 +190,21 @@ fn a_message_that_comes_twice_from_the_hub_is_one_draft() {
     hub.always_on("GET /messages", Fault::Delay(Duration::from_millis(20)));
     desk.tick();
     assert_eq!((desk.files().len(), hub.noted().len()), (1, 1));
+}
+
+#[test]
+fn an_approval_that_is_taken_back_in_the_last_moment_is_not_sent() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "dedupes = true\ncan_find = true\nthread_tail = true");
+    ask(&hub, 1);
+    desk.tick().approve("question").commit_quietly("yes");
+    let id = desk.id("question");
+    hub.once_on("GET /threads", Fault::Delay(Duration::from_millis(1500)));
+    let mut sender = desk.command("git").args(["drafts", "send"]).spawn().unwrap();
+    // It is claimed, and its thread is being read: that is before the point of no return.
+    wait_until(|| hub.requests().iter().any(|request| request.starts_with("GET /threads")));
+    desk.git(&["-c", "core.hooksPath=/dev/null", "revert", "--no-edit", "HEAD"]);
+    assert!(sender.wait().unwrap().success());
+    assert_eq!(hub.sent(), []);
+    assert_eq!(desk.story(&id), "drafted claimed withdrawn");
 }
