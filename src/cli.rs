@@ -1,6 +1,7 @@
 //! Arguments in, exit code out.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -338,6 +339,7 @@ fn log_to_stderr(verbose: u8) {
     let filter = EnvFilter::try_from_env("GIT_DRAFTS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let subscriber = subscriber.with_ansi(std::io::stderr().is_terminal());
     // Somebody who uses the library may have a subscriber already.
     let _ = subscriber.without_time().try_init();
 }

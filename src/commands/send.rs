@@ -94,6 +94,7 @@ pub fn print(context: &Context, pass: &Pass, json: bool) {
     }
     let length = shown_length(pass.events.iter().map(|event| &event.id));
     let mut connectors: Vec<&str> = pass.events.iter().map(|event| event.connector.as_str()).collect();
+    connectors.sort_unstable();
     connectors.dedup();
     for connector in connectors {
         ui.out(format!("To {connector}"));

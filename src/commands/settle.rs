@@ -47,7 +47,9 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
     let mut changes = Vec::new();
     let mut landing_ids = Vec::new();
     for id in snapshot.open_ids()? {
-        if desk.on_desk(&id) != OnDesk::Absent {
+        // A file that is named after it, and says another id, was changed and not removed.
+        let named = |file: &desk::DeskFile| desk::id_in_name(&file.path).as_ref() == Some(&id);
+        if desk.on_desk(&id) != OnDesk::Absent || desk.files.iter().any(named) {
             continue;
         }
         let story = snapshot.story(&id)?;

@@ -267,7 +267,7 @@ impl<'s> Tick<'s> {
             }
             Err(error) => {
                 let away = matches!(error, ConnectorError::Away { .. });
-                tracing::warn!(source = wiring.name, %error, "the source could not be read");
+                tracing::info!(source = wiring.name, %error, "the source could not be read");
                 self.context.ui.warn(format!("source `{}` is skipped: {error}", wiring.name));
                 if let Some(hint) = error.hint() {
                     self.context.ui.hint(&hint);

@@ -606,6 +606,17 @@ pub fn without_git_variables(command: &mut Command) {
     }
 }
 
+/// Gives a child back the operator's own editor and identity, for a command that a person typed.
+pub fn with_own_variables(command: &mut Command) -> &mut Command {
+    let own = ["GIT_EDITOR", "GIT_AUTHOR_", "GIT_COMMITTER_"];
+    for name in GIT_VARIABLES {
+        if let (true, Some(value)) = (own.iter().any(|own| name.starts_with(own)), std::env::var_os(name)) {
+            command.env(name, value);
+        }
+    }
+    command
+}
+
 /// Opens a repository so that its references are made durable, and nothing else is.
 ///
 /// libgit2 decides when it opens the reference store whether references are fsynced, and for each
