@@ -55,7 +55,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
 /// Commits just these paths with the operator's own git: hooks, signature and identity are theirs.
 pub fn commit(context: &Context, session: &Session, paths: &[String], message: &str) -> Result<Exit> {
     let mut command = session.repository.command();
-    command.args(["commit", "--only", "-m", message, "--"]).args(paths);
+    git::with_own_variables(command.args(["commit", "--only", "-m", message, "--"]).args(paths));
     let status = command.status().map_err(|error| CommandError::System { what: "git".to_owned(), error })?;
     if status.success() {
         return Ok(Exit::Done);

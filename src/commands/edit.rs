@@ -1,6 +1,5 @@
 //! Opens drafts in the operator's editor, and says what is wrong with them afterwards.
 
-use std::env;
 use std::process::Command;
 
 use super::{CommandError, Context, Exit, Result, Session};
@@ -37,11 +36,8 @@ pub fn open(context: &Context, session: &Session, desk: &Desk, ids: &[DraftId]) 
         })?;
         paths.push(file.path.clone());
     }
-    let editor = match env::var("GIT_EDITOR") {
-        // git's own order; the repository's command does not get the variable, as hooks must not.
-        Ok(editor) if !editor.trim().is_empty() => editor,
-        _ => git::run(session.repository.command().args(["var", "GIT_EDITOR"]))?.trim_end().to_owned(),
-    };
+    let editor = git::run(git::with_own_variables(session.repository.command().args(["var", "GIT_EDITOR"])))?;
+    let editor = editor.trim_end().to_owned();
     // An editor may come with arguments of its own, so a shell reads its line, as git has it.
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{editor} \"$@\"")).arg(&editor).args(&paths).current_dir(top);

@@ -57,8 +57,11 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     if options.name == "post-commit" {
         landing::drop_lease(&repository)?;
     }
-    // A rebase rings once for each commit that it replays, and `main` moves when it is done.
-    if repository.operation_under_way() == Some("a rebase") {
+    // A rebase rings once for each commit that it replays, and `main` moves when it is done: then it
+    // says so, while git still calls it under way.
+    let rebased =
+        options.name == "post-rewrite" && options.arguments.first().is_some_and(|by| by == "rebase");
+    if repository.operation_under_way() == Some("a rebase") && !rebased {
         return Ok(Exit::Done);
     }
     if options.name == "post-merge" && options.arguments.first().is_some_and(|squash| squash == "1") {
@@ -66,12 +69,25 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     }
     let desk = Desk::read(&repository)?;
     if !desk.has_approved() && !has_lost(&repository, &desk)? {
-        if options.name == "post-commit" {
+        if options.name == "post-commit" && is_about_main(&repository)? {
             tell_edited(context, &repository, &desk)?;
         }
         return Ok(Exit::Done);
     }
     ring(context, &repository)
+}
+
+/// Tells whether the commit that rings is one on `main`: a linked worktree has a `HEAD` of its own,
+/// and there git names its folder in `GIT_DIR`.
+fn is_about_main(repository: &Repository) -> Result<bool> {
+    match env::var_os("GIT_DIR") {
+        Some(folder) => {
+            let head = PathBuf::from(folder).join("HEAD");
+            let text = fs::read_to_string(&head).map_err(|error| CommandError::system(&head, error))?;
+            Ok(text.trim_end() == format!("ref: {MAIN}"))
+        }
+        None => Ok(repository.head()? == git::Head::Branch(MAIN.to_owned())),
+    }
 }
 
 /// Tells whether a draft that is not finished is gone from the desk: rejected, or taken back.
@@ -153,15 +169,16 @@ fn tell_edited(context: &Context, repository: &Repository, desk: &Desk) -> Resul
     }
     let Some(&parent) = commit.parents.first() else { return Ok(()) };
     let before = Desk::at(repository, parent)?;
-    let edited: Vec<&DraftId> = desk
-        .files
-        .iter()
-        .filter_map(|file| file.id.as_ref().map(|id| (id, file.blob)))
-        .filter(|(id, blob)| before.find(id).is_some_and(|file| file.blob != *blob))
-        .map(|(id, _)| id)
-        .collect();
     let length = shown_length(desk.ids().iter());
-    for id in edited {
+    let edited = desk.files.iter().filter(|file| {
+        !before.files.iter().any(|before| before.path == file.path && before.blob == file.blob)
+    });
+    for file in edited {
+        if let Err(error) = &file.draft {
+            context.ui.error(error);
+            continue;
+        }
+        let Some(id) = file.id.as_ref().filter(|id| before.find(id).is_some()) else { continue };
         context.ui.say(format!(
             "{} is still a draft; nothing was sent",
             &id.as_str()[..length.min(id.as_str().len())]
@@ -182,7 +199,7 @@ fn prepare(context: &Context, repository: &Repository, options: &Options) -> Res
     if let Some(pid) = options.git_pid {
         landing::take_lease(repository, pid)?;
     }
-    if repository.head()? != git::Head::Branch(MAIN.to_owned()) {
+    if !is_about_main(repository)? {
         return Ok(Exit::Done);
     }
     let index = env::var_os("GIT_INDEX_FILE").map(|index| repository.place().join(PathBuf::from(index)));
@@ -251,6 +268,9 @@ fn obstacles(
         .map(|finding| {
             let line = match &finding {
                 policy::Finding::Placeholder(word) => text.lines().position(|line| line.contains(word)),
+                policy::Finding::EmptyBody => {
+                    text.lines().skip(1).position(|line| line == "+++").map(|at| at + 2)
+                }
                 policy::Finding::NoRecipient => text.lines().position(|line| line.starts_with("to = ")),
                 policy::Finding::EmptySubject => text.lines().position(|line| line.starts_with("subject = ")),
                 _ => None,

@@ -53,13 +53,12 @@ impl Hint for ConnectorError {
 }
 
 /// Whatever messages come from.
-#[expect(clippy::large_enum_variant, reason = "a wiring has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Source {
     /// A Maildir.
     Maildir(maildir::Source),
     /// An agent's inbox on a State Hub.
-    Hub(hub::Hub),
+    Hub(Box<hub::Hub>),
 }
 
 impl Source {
@@ -88,7 +87,6 @@ impl Source {
 }
 
 /// Whatever answers go to.
-#[expect(clippy::large_enum_variant, reason = "a wiring has a handful of them")]
 #[derive(Clone, Debug)]
 pub enum Transport {
     /// A Maildir that answers are put into.
@@ -96,7 +94,7 @@ pub enum Transport {
     /// A program that takes mail as sendmail does.
     Sendmail(sendmail::Transport),
     /// A State Hub.
-    Hub(hub::Hub),
+    Hub(Box<hub::Hub>),
     /// Nothing at all: what would be sent is only noted.
     Null,
 }

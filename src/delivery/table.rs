@@ -60,7 +60,6 @@ fn cases() -> Vec<Case> {
     let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24);
     let facts = |dedupes: bool, can_find: bool, rehearses: bool| Facts {
         now,
-        not_before: None,
         host: HERE.to_owned(),
         capabilities: Capabilities { dedupes, can_find },
         rehearses,
@@ -91,11 +90,26 @@ fn cases() -> Vec<Case> {
     let asked = facts(true, true, false);
     let deduped = facts(true, false, false);
     add("`sending` (the receiver can be asked)", HERE, true, sending.clone(), &asked);
+    let slow = facts(false, true, false);
+    add(
+        "`sending` (it can be asked and does not dedupe; in the last two minutes)",
+        HERE,
+        true,
+        sending.clone(),
+        &slow,
+    );
+    let later = |facts: &Facts| Facts { now: now + SignedDuration::from_hours(1), ..facts.clone() };
+    add(
+        "`sending` (it can be asked and does not dedupe; longer ago)",
+        HERE,
+        true,
+        sending.clone(),
+        &later(&slow),
+    );
     add("`sending` (the receiver delivers a key once)", HERE, true, sending.clone(), &deduped);
     add("`sending` (the receiver can do neither)", HERE, true, sending.clone(), &plain);
     add("`sending` of another machine (in the last half hour)", ELSEWHERE, true, sending.clone(), &plain);
-    let later = Facts { now: now + SignedDuration::from_hours(1), ..plain.clone() };
-    add("`sending` of another machine (longer ago)", ELSEWHERE, true, sending, &later);
+    add("`sending` of another machine (longer ago)", ELSEWHERE, true, sending, &later(&plain));
     add("`sent`", HERE, true, Some(Fact::Sent { receipt: word() }), &plain);
     add("`deferred` (until later)", HERE, true, Some(deferred(1)), &plain);
     add("`deferred` (the time is over)", HERE, true, Some(deferred(-1)), &plain);
@@ -197,6 +211,6 @@ mod tests {
         ] {
             assert!(table.contains(row), "{row}\n{table}");
         }
-        assert_eq!(cases().len(), 22);
+        assert_eq!(cases().len(), 24);
     }
 }

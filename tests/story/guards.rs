@@ -1,0 +1,184 @@
+//! What holds while things happen at the same time, or behind the machine's back.
+
+use std::fs;
+
+use crate::approve::{wait_until, with_answer};
+use crate::support::desk::{Desk, KIM, Mail, SAM};
+
+/// A desk with an escalation of tier high that is answered and approved, and that no hook saw.
+fn with_grave_answer() -> Desk {
+    let desk = Desk::new();
+    desk.receive(&Mail { subject: "Deploy", body: "Please deploy to production now.\n", ..Mail::default() })
+        .tick();
+    assert!(desk.text("deploy").contains("tier = \"high\""));
+    desk.answer("deploy", "It is done.").approve("deploy").commit_quietly("yes");
+    desk
+}
+
+#[test]
+fn a_grave_answer_can_be_taken_back_within_its_window() {
+    let desk = with_grave_answer();
+    desk.send();
+    assert!(desk.said().out.contains("[later]"), "{}", desk.seen());
+    desk.at("2026-11-20T12:00:29Z").send();
+    assert_eq!(desk.sent(), []);
+    desk.git(&["revert", "--no-edit", "HEAD"]).at("2026-11-20T12:00:31Z").send();
+    assert_eq!(desk.sent(), []);
+    desk.git(&["-c", "core.hooksPath=/dev/null", "revert", "--no-edit", "HEAD"]).send();
+    desk.at("2026-11-20T12:01:31Z").send();
+    assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
+}
+
+#[test]
+#[ignore = "a tick lands drafts on top of an approval that waits in its window"]
+fn a_tick_does_not_land_on_an_approval_that_can_still_be_taken_back() {
+    let desk = with_grave_answer();
+    desk.send().with_mail("where is my invoice?").tick();
+    assert_eq!(desk.git_says(&["log", "-1", "--format=%s"]), "yes");
+}
+
+#[test]
+fn an_approval_does_not_wait_for_the_window_of_another_one() {
+    let desk = with_grave_answer();
+    desk.with("GIT_DRAFTS_NOW", "").with("GIT_DRAFTS_HOOK", "detach");
+    desk.with_mail("where is my invoice?").tick();
+    desk.git(&["commit", "-q", "--allow-empty", "-m", "rings"]);
+    wait_until(|| desk.path(".git/drafts/seen").exists());
+    desk.approve("invoice").commit("yes");
+    wait_until(|| desk.sent().len() == 1);
+}
+
+#[test]
+fn many_senders_at_once_send_once() {
+    let desk = Desk::new();
+    for number in 0..8 {
+        desk.receive(&Mail { subject: &format!("Number {number}"), ..Mail::default() });
+    }
+    desk.tick().shell("sed -i '2s/draft/approved/' drafts/*.md").succeeds();
+    desk.commit_quietly("yes");
+    let senders: Vec<_> = (0..6)
+        .map(|_| {
+            desk.command("git").args(["drafts", "run"]).stderr(std::process::Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut sender in senders {
+        assert!(sender.wait().unwrap().success());
+    }
+    desk.send();
+    assert_eq!((desk.sent().len(), desk.files()), (8, Vec::new()));
+}
+
+#[test]
+fn a_replaced_object_does_not_change_what_is_sent() {
+    let desk = with_answer();
+    desk.approve("invoice").commit_quietly("yes");
+    let other = desk.text("invoice").replace("Hello Ada", "Send money");
+    fs::write(desk.home().join("other"), other).unwrap();
+    let draft = desk.draft("invoice");
+    desk.shell(&format!("git replace $(git rev-parse HEAD:{draft}) $(git hash-object -w ../other)"))
+        .succeeds();
+    assert!(desk.git_says(&["show", &format!("HEAD:{draft}")]).contains("Send money"));
+    desk.send();
+    assert!(desk.sent()[0].text.starts_with("Hello Ada"), "{}", desk.sent()[0].text);
+    desk.drafts(&["check"]).fails(1).says("replacement refs");
+}
+
+#[test]
+fn an_attachment_is_the_committed_one() {
+    let desk = with_answer();
+    fs::write(desk.path("price.txt"), "10 crowns\n").unwrap();
+    desk.git(&["add", "price.txt"])
+        .edit("invoice", "\n[draft]", "attach = [\"price.txt\"]\n\n[draft]")
+        .approve("invoice");
+    desk.commit_quietly("with the price");
+    fs::write(desk.path("price.txt"), "99 crowns\n").unwrap();
+    desk.send();
+    let file = desk.home().join("mail/outbox/new").join(&desk.sent()[0].file);
+    let mail = fs::read(file).unwrap();
+    let parsed = mail_parser::MessageParser::default().parse(&mail).unwrap();
+    assert_eq!(
+        parsed.attachments().map(|part| part.contents().to_vec()).collect::<Vec<_>>(),
+        [b"10 crowns\n"]
+    );
+}
+
+#[test]
+fn an_attachment_that_is_not_committed_holds_the_answer() {
+    let desk = with_answer();
+    fs::write(desk.path("price.txt"), "10 crowns\n").unwrap();
+    desk.edit("invoice", "\n[draft]", "attach = [\"price.txt\"]\n\n[draft]").approve("invoice").commit("yes");
+    desk.said().says("`price.txt` is not in the approving commit");
+    assert_eq!(desk.sent(), []);
+}
+
+#[test]
+fn a_colleague_who_is_an_approver_approves_on_a_branch() {
+    let desk = Desk::new();
+    desk.commit_file("drafts.toml", "version = 1\napprovers = [\"kim@example.com\", \"sam@example.com\"]\n");
+    desk.with_mail("where is my invoice?").tick();
+    let id = desk.id("invoice");
+    desk.as_person(KIM).git(&["switch", "-qc", "side"]).approve("invoice").commit("yes");
+    desk.as_person(SAM)
+        .git(&["switch", "-q", "main"])
+        .git(&["merge", "-q", "--no-ff", "-m", "merge", "side"]);
+    assert_eq!(desk.sent().len(), 1);
+    desk.drafts(&["log", &id]).says("Kim Lee <kim@example.com>");
+}
+
+#[test]
+#[ignore = "while the hook of a merge or a cherry-pick runs, git still says that it is under way"]
+fn a_merge_clears_the_desk_as_a_commit_does() {
+    let desk = with_answer();
+    desk.git(&["switch", "-qc", "side"]).approve("invoice").commit("yes").git(&["switch", "-q", "main"]);
+    desk.git(&["merge", "-q", "--no-ff", "-m", "merge", "side"]);
+    assert_eq!(desk.sent().len(), 1);
+    assert_eq!(desk.files(), [""; 0]);
+}
+
+#[test]
+fn a_draft_that_is_not_utf_8_is_refused_and_stops_no_other() {
+    let desk = Desk::new();
+    desk.with_mail("where is my invoice?").with_mail("where is invoice 2?").tick();
+    desk.shell(&format!("printf '\\377' >>{}; sed -i 2s/draft/approved/ drafts/*", desk.draft("my-invoice")))
+        .succeeds();
+    desk.commit_quietly("yes").send();
+    desk.said().says("not UTF-8");
+    assert_eq!(desk.sent().len(), 1);
+}
+
+#[test]
+fn a_broken_draft_stops_no_other() {
+    let desk = Desk::new();
+    desk.with_mail("where is my invoice?").with_mail("where is invoice 2?").tick();
+    desk.edit("my-invoice", "[draft]", "[draft").approve("invoice-2").commit_quietly("yes");
+    desk.send();
+    assert_eq!(desk.sent().len(), 1);
+    desk.with_mail("where is invoice 3?").tick();
+    assert_eq!(desk.files().len(), 2);
+}
+
+#[test]
+fn an_outbox_that_is_no_folder_fails_and_the_same_bytes_go_when_it_is_mended() {
+    let desk = with_answer();
+    let (id, outbox) = (desk.id("invoice"), desk.home().join("mail/outbox"));
+    fs::remove_dir_all(&outbox).unwrap();
+    fs::write(&outbox, "no folder").unwrap();
+    desk.approve("invoice").commit_quietly("yes").send();
+    assert_eq!(desk.story(&id), "drafted claimed failed");
+    fs::remove_file(&outbox).unwrap();
+    fs::create_dir_all(outbox.join("new")).unwrap();
+    desk.send();
+    assert_eq!(desk.sent(), [], "nobody said again");
+    desk.drafts(&["resolve", &id, "--resend"]).succeeds();
+    desk.send();
+    assert_eq!(desk.sent().len(), 1);
+}
+
+#[test]
+fn an_inbox_is_only_read() {
+    let desk = with_answer();
+    let look = || desk.shell("cd ../mail/inbox && ls -lR --time-style=full-iso && cat new/*").out;
+    let before = look();
+    desk.approve("invoice").commit("yes").drafts(&["run"]).succeeds();
+    assert_eq!(look(), before);
+}

@@ -1,0 +1,210 @@
+//! A State Hub, end to end, over real HTTP.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use insta::assert_snapshot;
+
+use crate::approve::wait_until;
+use crate::support::desk::Desk;
+use crate::support::hub::{Fault, Message, StateHub};
+
+const ROUTES: &str = r#"version = 1
+
+[default]
+action = "escalate"
+why = "no route knows this"
+
+[[route]]
+id = "branch"
+match = { words = ["which", "branch"] }
+answer = """
+The branch is main.
+"""
+"#;
+
+/// A desk whose messages come from a hub and whose answers go there.
+fn with_hub(hub: &StateHub, more: &str) -> Desk {
+    let desk = Desk::with_wiring(&format!(
+        "version = 1\n[desk]\npath = \"drafts\"\n[source.hub]\nkind = \"hub\"\nurl = \"{}\"\nagent = \"coder\"\n{more}\n\
+         [limits]\nmessages_since = \"all\"\nmessages_per_tick_max = 500\nsends_per_hour_max = 1000\n\
+         [notify]\nenabled = false\n",
+        hub.url()
+    ));
+    desk.commit_file("routes.toml", ROUTES);
+    desk.commit_file("drafts.toml", "version = 1\n[limits]\nsends_per_hour_max = 1000\n");
+    desk
+}
+
+fn ask(hub: &StateHub, number: usize) -> String {
+    hub.receive(Message {
+        from: format!("planner-{}", number % 7),
+        subject: format!("question {number}"),
+        body: format!("Which branch is released for job {number}?\n"),
+        thread: format!("thread-{number}"),
+        ..Message::default()
+    })
+}
+
+/// Approves some of the drafts that wait, in one commit.
+fn approve(desk: &Desk, count: usize) {
+    desk.shell(&format!(
+        "grep -l '^status = \"draft\"' drafts/*.md | head -{count} | xargs sed -i 2s/draft/approved/"
+    ))
+    .succeeds();
+    desk.commit("yes");
+}
+
+#[test]
+fn two_hundred_messages_are_each_answered_once_in_their_own_thread() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "dedupes = true\ncan_find = true\nthread_tail = true");
+    let threads: BTreeMap<String, String> =
+        (0..200).map(|number| (ask(&hub, number), format!("thread-{number}"))).collect();
+    desk.tick();
+    assert_eq!(desk.files().len(), 200);
+    assert_eq!(hub.noted().len(), 1);
+    desk.tick();
+    assert_eq!(hub.noted().len(), 1, "a tick that brought nothing tells nobody");
+
+    let mut left = 200;
+    for (round, size) in [1, 2, 7, 40, 100, 50].into_iter().enumerate() {
+        // Each time some answers are dropped on the way: done over there, and nobody here knows.
+        hub.times_on("POST /messages", round, Fault::DropHandled);
+        approve(&desk, size);
+        desk.send();
+        left -= size;
+        assert_eq!(hub.sent().len(), 200 - left);
+    }
+    assert_eq!(desk.files(), [""; 0]);
+    desk.drafts(&["run"]).succeeds();
+
+    let sent = hub.sent();
+    assert_eq!(sent.len(), 200);
+    let keys: BTreeSet<_> = sent.iter().map(|sent| sent.key.clone().unwrap()).collect();
+    assert_eq!(keys.len(), 200);
+    for sent in &sent {
+        let answered = sent.posted["in_reply_to"].as_str().unwrap();
+        assert_eq!(sent.posted["thread_id"], threads[answered].as_str());
+        assert_eq!(sent.posted["body"].as_str().unwrap().trim_end(), "The branch is main.");
+    }
+    let answered: BTreeSet<_> =
+        sent.iter().map(|sent| sent.posted["in_reply_to"].as_str().unwrap()).collect();
+    assert_eq!(answered.len(), 200);
+    let read: BTreeSet<String> = hub.reads().into_iter().collect();
+    assert_eq!(read, threads.into_keys().collect());
+}
+
+#[test]
+fn a_hub_that_is_down_is_one_clear_line_and_no_failure() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "");
+    ask(&hub, 1);
+    hub.down();
+    let said = desk.drafts(&["tick"]).succeeds();
+    assert_snapshot!(desk.seen().replace(&hub.url(), "[hub]"), @"2> warning: source `hub` is skipped: cannot reach [hub]: Connection refused (os error 111)");
+    assert_eq!(said.err.lines().filter(|line| !line.starts_with("hint")).count(), 1, "{}", said.err);
+    hub.up();
+    desk.tick();
+    assert_eq!(desk.files().len(), 1);
+}
+
+#[test]
+fn an_answer_waits_while_the_hub_is_down() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "dedupes = true\ncan_find = true");
+    ask(&hub, 1);
+    desk.tick();
+    hub.down();
+    desk.approve("question").commit_quietly("yes").send();
+    assert_snapshot!(desk.seen().replace(&hub.url(), "[hub]"), @"
+    To hub
+     . [later]     vsgw -> planner-1  Re: question 1  after Fri 20 Nov 12:01:00 (cannot reach [hub]: Connection refused (os error 111))
+    ");
+    hub.up();
+    desk.at("2026-11-20T14:00:00Z").send();
+    assert_eq!(hub.sent().len(), 1, "{}", desk.seen());
+    assert_eq!(desk.files(), [""; 0]);
+}
+
+#[test]
+fn without_promises_of_the_hub_a_lost_answer_is_unsure() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "");
+    ask(&hub, 1);
+    desk.tick();
+    let id = desk.id("question");
+    hub.once_on("POST /messages", Fault::DropHandled);
+    approve(&desk, 1);
+    desk.send();
+    assert_eq!(desk.story(&id), "drafted claimed sending unsure");
+    assert_eq!(hub.sent().len(), 1);
+    desk.drafts(&["resolve", &id, "--sent"]).succeeds();
+    desk.send();
+    assert_eq!((hub.sent().len(), desk.files()), (1, Vec::new()));
+}
+
+#[test]
+fn a_spoilt_message_of_the_hub_stops_no_other() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "");
+    hub.receive_json("coder", serde_json::json!({"id": "bad", "thread_id": 7, "body": {}}));
+    ask(&hub, 1);
+    desk.tick();
+    assert_snapshot!(desk.seen(), @"
+    From hub
+     ! [unreadable]     jzgm  high         a message that `from_agent` is missing
+     * [new draft]      vsgw  low    0.90  planner-1 <- Re: question 1
+    2 drafts wait for you in ~/drafts
+    ");
+    assert_eq!(desk.files().len(), 2);
+    desk.tick();
+    assert_eq!(desk.seen(), "");
+}
+
+#[test]
+fn a_token_that_is_wrong_is_said_and_never_shown() {
+    let hub = StateHub::start();
+    hub.wants_token("right");
+    let desk = with_hub(&hub, "token = { env = \"HUB_TOKEN\" }");
+    desk.with("HUB_TOKEN", "s3cret-but-wrong").drafts(&["tick"]).fails(1);
+    assert!(!desk.seen().contains("s3cret"), "{}", desk.seen());
+    assert_snapshot!(desk.seen().replace(&hub.url(), "[hub]"), @"
+    2> warning: source `hub` is skipped: the hub answered 401 (a bearer token is needed) when asked for the inbox
+    2> hint: check the `token` and the `agent` of this hub
+    exit 1
+    ");
+    ask(&hub, 1);
+    desk.with("HUB_TOKEN", "right").tick();
+    assert_eq!(desk.files().len(), 1);
+}
+
+#[test]
+fn a_message_that_comes_twice_from_the_hub_is_one_draft() {
+    let hub = StateHub::start();
+    hub.delivers_twice();
+    let desk = with_hub(&hub, "");
+    ask(&hub, 1);
+    desk.tick();
+    assert_eq!(desk.files().len(), 1);
+    hub.always_on("GET /messages", Fault::Delay(Duration::from_millis(20)));
+    desk.tick();
+    assert_eq!((desk.files().len(), hub.noted().len()), (1, 1));
+}
+
+#[test]
+fn an_approval_that_is_taken_back_in_the_last_moment_is_not_sent() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "dedupes = true\ncan_find = true\nthread_tail = true");
+    ask(&hub, 1);
+    desk.tick().approve("question").commit_quietly("yes");
+    let id = desk.id("question");
+    hub.once_on("GET /threads", Fault::Delay(Duration::from_millis(1500)));
+    let mut sender = desk.command("git").args(["drafts", "send"]).spawn().unwrap();
+    // It is claimed, and its thread is being read: that is before the point of no return.
+    wait_until(|| hub.requests().iter().any(|request| request.starts_with("GET /threads")));
+    desk.git(&["-c", "core.hooksPath=/dev/null", "revert", "--no-edit", "HEAD"]);
+    assert!(sender.wait().unwrap().success());
+    assert_eq!(hub.sent(), []);
+    assert_eq!(desk.story(&id), "drafted claimed withdrawn");
+}

@@ -1,0 +1,16 @@
+//! The whole program, as people meet it: real git, real hooks, real files.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod approve;
+mod beside;
+mod crash;
+mod exits;
+mod guards;
+mod history;
+mod hub;
+mod init;
+mod ledger;
+mod reject;
+mod tick;
