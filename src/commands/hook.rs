@@ -68,6 +68,9 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let desk = Desk::read(&repository)?;
+    if options.name == "post-commit" {
+        forget_reasons(&repository, &desk);
+    }
     if !desk.has_approved() && !has_lost(&repository, &desk)? {
         if options.name == "post-commit" && is_about_main(&repository)? {
             tell_edited(context, &repository, &desk)?;
@@ -87,6 +90,17 @@ fn is_about_main(repository: &Repository) -> Result<bool> {
             Ok(text.trim_end() == format!("ref: {MAIN}"))
         }
         None => Ok(repository.head()? == git::Head::Branch(MAIN.to_owned())),
+    }
+}
+
+/// Forgets the reasons of rejections that have been committed; one that was given up keeps its reason.
+fn forget_reasons(repository: &Repository, desk: &Desk) {
+    let Ok(reasons) = fs::read_dir(repository.own_dir().join(reject::REASONS)) else { return };
+    for reason in reasons.flatten() {
+        let id = reason.file_name().to_str().and_then(|name| name.parse::<DraftId>().ok());
+        if id.is_none_or(|id| desk.find(&id).is_none()) {
+            let _ = fs::remove_file(reason.path());
+        }
     }
 }
 
@@ -305,7 +319,6 @@ fn add_to_message(repository: &Repository, file: &Path, preview: &Preview) -> Re
         let noted = folder.join(id.as_str());
         if let Ok(reason) = fs::read_to_string(&noted) {
             addition.push_str(&format!("\nReject-Reason: {id} {}", reason.trim_end()));
-            let _ = fs::remove_file(&noted);
         }
     }
     if !addition.is_empty() {

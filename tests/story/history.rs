@@ -184,12 +184,14 @@ fn a_cherry_pick_sends_once() {
 }
 
 #[test]
-fn a_patch_from_a_colleague_is_approved_by_whoever_applies_it() {
-    let desk = approved_on_a_branch();
-    let patch = desk.git_says(&["format-patch", "-1", "--stdout", "side"]).replace(SAM, KIM);
-    fs::write(desk.home().join("patch"), format!("{patch}\n")).unwrap();
-    desk.git(&["am", "-q", desk.home().join("patch").to_str().unwrap()]);
-    check_sent_once(&desk);
+fn a_patch_carries_the_approval_of_its_author_and_of_nobody_else() {
+    for (author, sent) in [(SAM, true), (KIM, false)] {
+        let desk = approved_on_a_branch();
+        let patch = desk.git_says(&["format-patch", "-1", "--stdout", "side"]).replace(SAM, author);
+        fs::write(desk.home().join("patch"), format!("{patch}\n")).unwrap();
+        desk.git(&["am", "-q", desk.home().join("patch").to_str().unwrap()]);
+        if sent { check_sent_once(&desk) } else { check_nothing_sent(&desk) }
+    }
 }
 
 #[test]
