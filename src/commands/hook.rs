@@ -54,7 +54,8 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     if options.name == "prepare-commit-msg" {
         return prepare(context, &repository, options);
     }
-    if options.name == "post-commit" {
+    // A merge asks for its message as a commit does, and rings otherwise.
+    if matches!(options.name.as_str(), "post-commit" | "post-merge") {
         landing::drop_lease(&repository)?;
     }
     // A rebase rings once for each commit that it replays, and `main` moves when it is done: then it
