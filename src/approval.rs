@@ -24,6 +24,8 @@ pub struct CommitFacts {
     pub name: String,
     /// The committer's address.
     pub email: String,
+    /// The author's address; another one than the committer's where a commit was carried over.
+    pub author_email: String,
     /// Whether it is a commit of the machine's.
     pub machine: bool,
 }
@@ -56,6 +58,20 @@ pub enum Refusal {
         /// Its committer.
         email: String,
     },
+    /// The commit that introduced it carries over what somebody else wrote: a rebase, a cherry-pick, `am`.
+    #[error("commit {} carries over what {author} approved, and {author} is not an approver", commit.short())]
+    CarriedOver {
+        /// The commit.
+        commit: ObjectId,
+        /// Its author.
+        author: String,
+    },
+    /// One side of a merge had the approval and took it back.
+    #[error("a merge brought back what was revoked after commit {}", commit.short())]
+    Revoked {
+        /// The approving commit.
+        commit: ObjectId,
+    },
     /// The commit that introduced it is the machine's own.
     #[error("commit {} approves it, and that is the machine's own", commit.short())]
     Machine {
@@ -86,6 +102,12 @@ impl Refusal {
             Refusal::NotAnApprover { email, .. } => format!(
                 "approve it yourself (set `draft`, commit, set `approved`, commit), or add {email} to `approvers` in drafts.toml"
             ),
+            Refusal::CarriedOver { author, .. } => format!(
+                "approve it yourself (set `draft`, commit, set `approved`, commit), or add {author} to `approvers` in drafts.toml"
+            ),
+            Refusal::Revoked { .. } => {
+                "if it shall go after all: set `draft`, commit, set `approved`, commit".to_owned()
+            }
             Refusal::Machine { .. } => "approve it in a commit of your own".to_owned(),
             Refusal::MadeByMerge { .. } => {
                 "read it, then approve it in a commit of its own: set `draft`, commit, set `approved`, commit".to_owned()
@@ -102,16 +124,24 @@ impl Refusal {
 ///
 /// In [`Mode::Commit`] that is the non-merge commit that first holds it; where several did so on
 /// their own, one by an approver is enough. In [`Mode::Merge`] it is the merge that brought it to the
-/// first-parent line of `main`. `look` reads what a commit says about exactly these bytes.
+/// first-parent line of `main`. `look` reads what a commit says about exactly these bytes, `descends`
+/// tells whether its first commit comes after its second.
+///
+/// Committer and author must both be approvers: a rebase makes a stranger's commit the operator's by
+/// committer, and only the author still says whose decision it was. And a merge cannot bring back what
+/// one of its sides had and took back.
 pub fn find<E>(
     tip: ObjectId,
     mode: Mode,
     may_approve: impl Fn(&str) -> bool,
     mut look: impl FnMut(ObjectId) -> Result<CommitFacts, E>,
+    mut descends: impl FnMut(ObjectId, ObjectId) -> Result<bool, E>,
 ) -> Result<Result<Approval, Refusal>, E> {
     let judge = |facts: &CommitFacts| -> Result<Approval, Refusal> {
         if facts.machine {
             Err(Refusal::Machine { commit: facts.id })
+        } else if !may_approve(&facts.author_email) && facts.author_email != facts.email {
+            Err(Refusal::CarriedOver { commit: facts.id, author: facts.author_email.clone() })
         } else if may_approve(&facts.email) {
             Ok(Approval { commit: facts.id, name: facts.name.clone(), email: facts.email.clone() })
         } else {
@@ -121,6 +151,7 @@ pub fn find<E>(
     let mut refusal = Refusal::NotFound;
     let mut seen = HashSet::from([tip]);
     let mut queue = VecDeque::from([tip]);
+    let mut lacking = Vec::new();
     while let Some(id) = queue.pop_front() {
         if seen.len() > COMMITS_MAX {
             return Ok(Err(Refusal::NotFound));
@@ -131,6 +162,8 @@ pub fn find<E>(
                 let holders: Vec<ObjectId> =
                     facts.parents.iter().filter(|(_, holds)| *holds).map(|(parent, _)| *parent).collect();
                 if !holders.is_empty() {
+                    lacking
+                        .extend(facts.parents.iter().filter(|(_, holds)| !holds).map(|(parent, _)| *parent));
                     queue.extend(holders.into_iter().filter(|parent| seen.insert(*parent)));
                     continue;
                 }
@@ -150,7 +183,16 @@ pub fn find<E>(
             }
         };
         match verdict {
-            Ok(approval) => return Ok(Ok(approval)),
+            Ok(approval) => {
+                let mut revoked = false;
+                for side in &lacking {
+                    revoked |= descends(*side, approval.commit)?;
+                }
+                if !revoked {
+                    return Ok(Ok(approval));
+                }
+                refusal = Refusal::Revoked { commit: approval.commit };
+            }
             Err(why) => refusal = why,
         }
     }
@@ -210,7 +252,7 @@ mod tests {
     use super::*;
 
     /// A history as `name: parents (committer) [holds]`, one line a commit, for example
-    /// `c: b (sam) +` for a commit `c` on `b` by sam that holds the file.
+    /// `c: b (sam/kim) +` for a commit `c` on `b` by sam, written by kim, that holds the file.
     fn history(text: &str) -> impl FnMut(ObjectId) -> Result<CommitFacts, ()> {
         let lines: Vec<(ObjectId, Vec<ObjectId>, String, bool)> = text
             .lines()
@@ -231,8 +273,9 @@ mod tests {
                 id: *id,
                 holds: *own,
                 parents: parents.iter().map(|&parent| (parent, holds(parent))).collect(),
-                name: who.clone(),
-                email: format!("{who}@example.com"),
+                name: who.split('/').next().unwrap().to_owned(),
+                email: format!("{}@example.com", who.split('/').next().unwrap()),
+                author_email: format!("{}@example.com", who.split('/').next_back().unwrap()),
                 machine: who == "machine",
             })
         }
@@ -245,7 +288,18 @@ mod tests {
     fn check(mode: Mode, text: &str, expected: &str) {
         let tip = id(text.trim().lines().last().unwrap().trim());
         let may_approve = |email: &str| email == "sam@example.com";
-        let shown = match find(tip, mode, may_approve, history(text)).unwrap() {
+        let mut parents = history(text);
+        let descends = |later: ObjectId, earlier: ObjectId| {
+            let mut queue = vec![later];
+            while let Some(id) = queue.pop() {
+                if id == earlier {
+                    return Ok(true);
+                }
+                queue.extend(parents(id)?.parents.iter().map(|(parent, _)| *parent));
+            }
+            Ok(false)
+        };
+        let shown = match find(tip, mode, may_approve, history(text), descends).unwrap() {
             Ok(approval) => format!("{} by {}", char::from(approval.commit.as_bytes()[0]), approval.name),
             Err(refusal) => refusal
                 .to_string()
@@ -303,6 +357,24 @@ mod tests {
     #[test]
     fn a_revert_of_a_revert_approves_again() {
         check(Mode::Commit, "a: (kim) +\nb: a (sam)\nc: b (sam) +", "c by sam");
+    }
+
+    #[test]
+    fn a_merge_cannot_bring_back_what_was_revoked() {
+        check(
+            Mode::Commit,
+            "a: (machine)\nb: a (sam) +\nc: b (sam)\nd: c b (kim) +",
+            "a merge brought back what was revoked after commit b",
+        );
+    }
+
+    #[test]
+    fn a_rebase_does_not_launder_a_strangers_approval() {
+        check(
+            Mode::Commit,
+            "a: (machine)\nb: a (sam/kim) +",
+            "commit b carries over what kim@example.com approved, and kim@example.com is not an approver",
+        );
     }
 
     #[test]

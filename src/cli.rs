@@ -62,6 +62,9 @@ enum Verb {
     Init {
         /// Where; ~/drafts, or where the wiring says
         folder: Option<PathBuf>,
+        /// In a clone: tick and send here from now on, and nowhere else
+        #[arg(long)]
+        take_over: bool,
     },
     /// Take in new messages, then send what is approved; for a timer or cron
     Run,
@@ -266,7 +269,7 @@ fn context(cli: &Cli, ui: Ui) -> Result<Context> {
 fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
     match command {
         Verb::Demo { folder } => demo::run(context, folder.as_deref()),
-        Verb::Init { folder } => init::run(context, folder.as_deref()),
+        Verb::Init { folder, take_over } => init::run(context, folder.as_deref(), take_over),
         Verb::Run => run::run(context),
         Verb::Tick(TickArguments { dry_run, brain, max, all, format }) => {
             let options = tick::Options {

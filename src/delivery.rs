@@ -29,8 +29,6 @@ pub enum OnDesk {
 pub struct Facts {
     /// The time.
     pub now: Timestamp,
-    /// Approvals wait until this time: undo window, `send_after`; none when there is nothing to wait for.
-    pub not_before: Option<Timestamp>,
     /// The name of this machine.
     pub host: String,
     /// What the transport can do.
@@ -106,12 +104,16 @@ pub enum Waiting {
 /// How long a `sending` of another machine may still be under way.
 const OTHER_HOST: SignedDuration = SignedDuration::from_mins(30);
 
+/// How long a receiver that does not dedupe may still be busy with what it was given, so that its "no"
+/// means nothing before.
+const SETTLE: SignedDuration = SignedDuration::from_mins(2);
+
 /// Returns the next step for a draft.
 ///
 /// The caller holds the sender's lock, so that a `sending` of this machine that is still the last
 /// entry belongs to a process that died.
 pub fn next(on_desk: OnDesk, story: &[Entry], facts: &Facts) -> Step {
-    let Some(last) = story.last() else {
+    let Some(last) = effective(story) else {
         return match on_desk {
             OnDesk::Absent => Step::Done,
             OnDesk::Draft(_) | OnDesk::Approved(_) => Step::Wait(Waiting::NoMemory),
@@ -126,16 +128,48 @@ pub fn next(on_desk: OnDesk, story: &[Entry], facts: &Facts) -> Step {
     }
 }
 
+/// Returns the entry that decides: the last one, unless something is known of a transmission that a
+/// later note about the desk cannot undo.
+///
+/// A tick may note `superseded` while the sender sends. What went, or may have gone, stays so whatever is
+/// noted after it; only a person's `resolve` opens it again.
+fn effective(story: &[Entry]) -> Option<&Entry> {
+    let transmission = story.iter().rev().find(|entry| match &entry.fact {
+        Fact::Claimed(_)
+        | Fact::Sending
+        | Fact::Sent { .. }
+        | Fact::Rehearsed { .. }
+        | Fact::Deferred { .. }
+        | Fact::Failed { .. }
+        | Fact::Unsure { .. }
+        | Fact::Stale { .. }
+        | Fact::Withdrawn { .. } => true,
+        Fact::Ignored(_)
+        | Fact::Drafted(_)
+        | Fact::Rejected { .. }
+        | Fact::Expired
+        | Fact::Superseded { .. } => false,
+    });
+    match transmission {
+        Some(entry) if matches!(entry.fact, Fact::Sending | Fact::Sent { .. } | Fact::Unsure { .. }) => {
+            Some(entry)
+        }
+        _ => story.last(),
+    }
+}
+
 fn when_absent(last: &Entry, facts: &Facts) -> Step {
     match &last.fact {
-        Fact::Drafted(_) | Fact::Stale { .. } | Fact::Rehearsed { .. } => Step::JudgeRemoval,
+        Fact::Drafted(_)
+        | Fact::Stale { .. }
+        | Fact::Rehearsed { .. }
+        | Fact::Failed { .. }
+        | Fact::Withdrawn { .. } => Step::JudgeRemoval,
         Fact::Claimed(_) | Fact::Deferred { .. } => Step::Withdraw,
         Fact::Sending => interrupted(last, facts, false),
         Fact::Unsure { .. } => Step::Wait(Waiting::Resolve),
         Fact::Ignored(_)
         | Fact::Sent { .. }
-        | Fact::Failed { .. }
-        | Fact::Withdrawn { .. }
         | Fact::Rejected { .. }
         | Fact::Expired
         | Fact::Superseded { .. } => Step::Done,
@@ -163,10 +197,7 @@ fn when_draft(last: &Entry, facts: &Facts) -> Step {
 fn when_approved(blob: ObjectId, last: &Entry, story: &[Entry], facts: &Facts) -> Step {
     let claimed = claim(story).map(|(_, claimed)| claimed.blob);
     let same = claimed == Some(blob);
-    let claim_anew = || match facts.not_before.filter(|time| *time > facts.now) {
-        Some(time) => Step::Until(time),
-        None => Step::Claim { blob, generation: generation(blob, story) },
-    };
+    let claim_anew = || Step::Claim { blob, generation: generation(blob, story) };
     match &last.fact {
         Fact::Ignored(_) => Step::Wait(Waiting::NoMemory),
         Fact::Drafted(_)
@@ -200,9 +231,13 @@ fn interrupted(last: &Entry, facts: &Facts, resend: bool) -> Step {
         return if patience > facts.now { Step::Until(patience) } else { Step::NoteUnsure };
     }
     match facts.capabilities {
-        Capabilities { can_find: true, .. } => Step::Ask { resend },
-        Capabilities { dedupes: true, .. } if resend => Step::Resend,
-        Capabilities { .. } => Step::NoteUnsure,
+        Capabilities { can_find: true, dedupes: true } => Step::Ask { resend },
+        Capabilities { can_find: true, dedupes: false } => {
+            let settled = last.at.checked_add(SETTLE).unwrap_or(Timestamp::MAX);
+            if settled > facts.now { Step::Until(settled) } else { Step::Ask { resend } }
+        }
+        Capabilities { can_find: false, dedupes: true } if resend => Step::Resend,
+        Capabilities { can_find: false, .. } => Step::NoteUnsure,
     }
 }
 
@@ -309,7 +344,6 @@ mod tests {
     fn facts() -> Facts {
         Facts {
             now: Timestamp::from_second(100).unwrap(),
-            not_before: None,
             host: "atlas".to_owned(),
             capabilities: Capabilities::default(),
             rehearses: false,
@@ -348,8 +382,8 @@ mod tests {
             ("drafted claimed stale", "JudgeRemoval"),
             ("drafted claimed rehearsed", "JudgeRemoval"),
             ("drafted claimed sending sent", "Done"),
-            ("drafted claimed sending failed", "Done"),
-            ("drafted claimed withdrawn", "Done"),
+            ("drafted claimed sending failed", "JudgeRemoval"),
+            ("drafted claimed withdrawn", "JudgeRemoval"),
             ("drafted rejected", "Done"),
             ("drafted expired", "Done"),
             ("drafted superseded", "Done"),
@@ -424,7 +458,9 @@ mod tests {
         let with = |dedupes, can_find| Facts { capabilities: Capabilities { dedupes, can_find }, ..facts() };
         let story = "drafted claimed sending";
         check_with(&with(true, false), APPROVED, story, "Resend");
-        check_with(&with(false, true), APPROVED, story, "Ask { resend: true }");
+        check_with(&with(false, true), APPROVED, story, "Until 170");
+        let later = Facts { now: Timestamp::from_second(200).unwrap(), ..with(false, true) };
+        check_with(&later, APPROVED, story, "Ask { resend: true }");
         check_with(&with(true, false), DRAFT, story, "NoteUnsure");
         check_with(&with(true, false), OnDesk::Absent, story, "NoteUnsure");
         check_with(&with(true, true), OnDesk::Absent, story, "Ask { resend: false }");
@@ -448,10 +484,15 @@ mod tests {
     }
 
     #[test]
-    fn an_approval_waits_for_its_undo_window() {
-        let facts = Facts { not_before: Some(Timestamp::from_second(130).unwrap()), ..facts() };
-        check_with(&facts, APPROVED, "drafted", "Until 130");
-        check_with(&facts, APPROVED, "drafted claimed", "Send 1");
+    fn nothing_noted_later_unlocks_what_went_or_may_have_gone() {
+        for later in
+            ["rejected", "expired", "superseded", "drafted", "rejected superseded", "superseded expired"]
+        {
+            check(APPROVED, &format!("drafted claimed sending sent {later}"), "Clear");
+            check(APPROVED, &format!("drafted claimed sending unsure {later}"), "Wait(Resolve)");
+            check(APPROVED, &format!("drafted claimed sending {later}"), "NoteUnsure");
+            check(DRAFT, &format!("drafted claimed sending sent {later}"), "Wait(EditedAfter)");
+        }
     }
 
     #[test]
@@ -463,11 +504,13 @@ mod tests {
         };
         let ours = [Address::new("", "sam@example.com")];
         let mut tail = vec![message("<1>", "ada@example.org"), message("<2>", "ada@example.org")];
-        assert_eq!(newer(&tail, "<2>", None, &ours), None);
-        assert_eq!(newer(&tail, "<1>", None, &ours).unwrap().id, "<2>");
+        let later =
+            |tail: &[Message], answered| newer(tail, answered, None, &ours).map(|message| message.id.clone());
+        assert_eq!(later(&tail, "<2>"), None);
+        assert_eq!(later(&tail, "<1>").as_deref(), Some("<2>"));
         tail.push(message("<3>", "sam@example.com"));
-        assert_eq!(newer(&tail, "<2>", None, &ours).unwrap().id, "<3>");
+        assert_eq!(later(&tail, "<2>").as_deref(), Some("<3>"));
         tail[2] = message("<4>", "no-reply@example.org");
-        assert_eq!(newer(&tail, "<2>", None, &ours), None);
+        assert_eq!(later(&tail, "<2>"), None);
     }
 }

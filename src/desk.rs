@@ -11,11 +11,13 @@ use crate::approval::CommitFacts;
 use crate::delivery::OnDesk;
 use crate::draft::{self, Draft, Status};
 use crate::error::FileError;
-use crate::git::{DRAFTS, GitError, MAIN, Repository, Result};
+use crate::git::{DRAFTS, GitError, MAIN, Repository, Result, TreeEntry};
 use crate::id::{DraftId, ObjectId};
 
-const MODE_FILE: u32 = 0o100_644;
-const MODE_EXECUTABLE: u32 = 0o100_755;
+const MODE_FOLDER: u32 = 0o040_000;
+
+/// How deep folders in the drafts folder are looked into.
+const DEPTH_MAX: usize = 4;
 
 /// One file in the drafts folder.
 #[derive(Clone, Debug)]
@@ -55,30 +57,24 @@ impl Desk {
     /// Reads the drafts of a commit.
     pub fn at(repository: &Repository, tip: ObjectId) -> Result<Self> {
         let mut files = Vec::new();
-        for entry in repository.files_in(tip, DRAFTS)? {
-            // Folders and dot files are the operator's own.
-            if entry.name.starts_with('.') || entry.mode == 0o040_000 {
-                continue;
-            }
-            let path = format!("{DRAFTS}/{}", entry.name);
+        for entry in listed(repository, tip)? {
             let mut file = DeskFile {
                 id: id_in_name(&entry.name),
-                path,
+                path: entry.name,
                 blob: entry.id,
                 draft: Err(FileError::new("", "")),
             };
-            file.draft = match entry.mode {
-                MODE_FILE | MODE_EXECUTABLE => {
-                    let bytes = repository.read(entry.id)?;
-                    let text = String::from_utf8_lossy(&bytes);
-                    file.id = id_in_text(&text).or(file.id);
-                    match std::str::from_utf8(&bytes) {
-                        Ok(text) => Draft::parse(&file.path, text),
-                        Err(_) => Err(FileError::new(&file.path, "not UTF-8").with_hint("save it as UTF-8")),
-                    }
+            file.draft = if is_plain(entry.mode) {
+                let bytes = repository.read(entry.id)?;
+                let text = String::from_utf8_lossy(&bytes);
+                file.id = id_in_text(&text).or(file.id);
+                match std::str::from_utf8(&bytes) {
+                    Ok(text) => Draft::parse(&file.path, text),
+                    Err(_) => Err(FileError::new(&file.path, "not UTF-8").with_hint("save it as UTF-8")),
                 }
-                _ => Err(FileError::new(&file.path, "not a plain file")
-                    .with_hint("a link or a submodule is never sent")),
+            } else {
+                Err(FileError::new(&file.path, "not a plain file")
+                    .with_hint("a link or a submodule is never sent"))
             };
             if let Ok(draft) = &file.draft {
                 file.id = Some(draft.id().clone());
@@ -125,6 +121,17 @@ pub fn approval_facts(
     facts(repository, move |_, id| id == blob)
 }
 
+/// Returns what commits say about one version of the file at `path`.
+pub fn file_facts<'r>(
+    repository: &'r Repository,
+    path: &'static str,
+    blob: ObjectId,
+) -> impl FnMut(ObjectId) -> Result<CommitFacts> + 'r {
+    facts_by(repository, move |repository, commit| {
+        Ok(repository.entry_at(commit, path)?.is_some_and(|entry| entry.id == blob))
+    })
+}
+
 /// Returns what commits say about a draft's file, by its id and its landed bytes.
 pub fn removal_facts<'r>(
     repository: &'r Repository,
@@ -139,15 +146,26 @@ fn facts<'r>(
     repository: &'r Repository,
     is_it: impl Fn(&str, ObjectId) -> bool + 'r,
 ) -> impl FnMut(ObjectId) -> Result<CommitFacts> + 'r {
+    facts_by(repository, move |repository, commit| {
+        Ok(listed(repository, commit)?
+            .iter()
+            .any(|entry| is_plain(entry.mode) && is_it(&entry.name, entry.id)))
+    })
+}
+
+fn facts_by<'r>(
+    repository: &'r Repository,
+    holds: impl Fn(&Repository, ObjectId) -> Result<bool> + 'r,
+) -> impl FnMut(ObjectId) -> Result<CommitFacts> + 'r {
     let mut known: BTreeMap<ObjectId, bool> = BTreeMap::new();
     move |id| {
         let mut holds = |commit: ObjectId| -> Result<bool> {
             if let Some(holds) = known.get(&commit) {
                 return Ok(*holds);
             }
-            let holds = repository.files_in(commit, DRAFTS)?.iter().any(|entry| is_it(&entry.name, entry.id));
-            known.insert(commit, holds);
-            Ok(holds)
+            let found = holds(repository, commit)?;
+            known.insert(commit, found);
+            Ok(found)
         };
         let commit = repository.commit(id)?;
         let parents = commit
@@ -160,10 +178,39 @@ fn facts<'r>(
             holds: holds(id)?,
             parents,
             machine: commit.committer.is_machine(),
+            author_email: commit.author.email,
             name: commit.committer.name,
             email: commit.committer.email,
         })
     }
+}
+
+/// Returns the entries that count as drafts at a commit, named by their paths: everything in the drafts
+/// folder and its folders but dot files, which are the operator's own.
+fn listed(repository: &Repository, commit: ObjectId) -> Result<Vec<TreeEntry>> {
+    let mut found = Vec::new();
+    let mut folders: Vec<(String, ObjectId, usize)> = match repository.entry_at(commit, DRAFTS)? {
+        Some(entry) if entry.mode == MODE_FOLDER => vec![(DRAFTS.to_owned(), entry.id, 0)],
+        _ => Vec::new(),
+    };
+    while let Some((path, tree, depth)) = folders.pop() {
+        for mut entry in repository.entries(tree)?.into_iter().filter(|entry| !entry.name.starts_with('.')) {
+            let below = format!("{path}/{}", entry.name);
+            if entry.mode != MODE_FOLDER {
+                entry.name = below;
+                found.push(entry);
+            } else if depth < DEPTH_MAX {
+                folders.push((below, entry.id, depth + 1));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// Tells whether a mode is that of a plain file.
+pub fn is_plain(mode: u32) -> bool {
+    matches!(mode, 0o100_644 | 0o100_755)
 }
 
 /// Takes the lock under which the machine changes the desk; released when the file is dropped.

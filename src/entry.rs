@@ -189,11 +189,11 @@ impl Fact {
             | Fact::Deferred { .. }
             | Fact::Unsure { .. }
             | Fact::Stale { .. }
-            | Fact::Rehearsed { .. } => true,
+            | Fact::Rehearsed { .. }
+            | Fact::Failed { .. }
+            | Fact::Withdrawn { .. } => true,
             Fact::Ignored(_)
             | Fact::Sent { .. }
-            | Fact::Failed { .. }
-            | Fact::Withdrawn { .. }
             | Fact::Rejected { .. }
             | Fact::Expired
             | Fact::Superseded { .. } => false,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text;
+
 /// An error that may know a way out.
 pub trait Hint {
     /// Returns what the person can do about it, as one imperative line, or nothing.
@@ -26,7 +28,8 @@ pub struct FileError {
 impl FileError {
     /// Makes an error about a whole file.
     pub fn new(path: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { path: path.into(), line: None, what: what.into(), hint: None }
+        // Names of files and keys come from outside, and errors go to terminals.
+        Self { path: text::visible(&path.into()), line: None, what: text::visible(&what.into()), hint: None }
     }
 
     /// Names the line, counted from 1.

@@ -27,6 +27,8 @@ const VERSION: u32 = 1;
 const HEAD_FILE: &str = "ledger.toml";
 const OPEN: &str = "open";
 const POLICY: &str = "policy";
+const SENDERS: &str = "senders";
+const CLONE_FILE: &str = "clone";
 const TIP_FILE: &str = "ledger-tip";
 
 /// How often an append is tried while others append or hold the branch's lock.
@@ -69,6 +71,9 @@ pub enum LedgerError {
     /// History is cut off.
     #[error("the repository is a shallow clone")]
     Shallow,
+    /// Another clone of this desk ticks and sends.
+    #[error("another clone of this desk ticks and sends")]
+    AnotherClone,
     /// Others kept writing.
     #[error("the ledger is locked by another process")]
     Locked,
@@ -101,6 +106,10 @@ impl Hint for LedgerError {
                 "check out `main` again: nobody but the machine writes the ledger".to_owned()
             }
             LedgerError::Shallow => "fetch the rest: `git fetch --unshallow`".to_owned(),
+            LedgerError::AnotherClone => {
+                "to move that here: stop it there, `git fetch origin ledger:ledger`, and `git drafts init --take-over`"
+                    .to_owned()
+            }
             LedgerError::Locked => "try again; if it stays so, see `git drafts check`".to_owned(),
             LedgerError::State { .. } => return None,
         };
@@ -116,6 +125,9 @@ pub type Result<T> = std::result::Result<T, LedgerError>;
 pub struct Note {
     /// The draft.
     pub id: DraftId,
+    /// How many entries the draft had when this was decided: where there are more by now, what was
+    /// decided is out of date, and the note is not added.
+    pub after: usize,
     /// What happened.
     pub entry: Entry,
     /// Files beside the entry, by extension: the drafted or approved text (`md`), the raw approving
@@ -124,9 +136,9 @@ pub struct Note {
 }
 
 impl Note {
-    /// Makes a note without files.
-    pub fn new(id: &DraftId, entry: Entry) -> Self {
-        Self { id: id.clone(), entry, files: Vec::new() }
+    /// Makes a note without files, which follows `story`.
+    pub fn new(id: &DraftId, story: &[Entry], entry: Entry) -> Self {
+        Self { id: id.clone(), after: story.len(), entry, files: Vec::new() }
     }
 }
 
@@ -151,9 +163,15 @@ impl<'r> Ledger<'r> {
     /// Where the branch exists already, by anybody's hand.
     pub fn create(repository: &Repository, now: Timestamp) -> Result<String> {
         let desk_id = nonce().chars().take(8).collect::<String>();
+        let clone = clone_id(repository, true)?.unwrap_or_default();
         let mut batch = Batch::new(repository);
         let head = batch.blob(format!("version = {VERSION}\nid = \"{desk_id}\"\n").as_bytes());
-        let tree = batch.tree(None, &Changes::from([(HEAD_FILE.to_owned(), Some(head))]))?;
+        let sender = batch.blob(b"");
+        let files = Changes::from([
+            (HEAD_FILE.to_owned(), Some(head)),
+            (format!("{SENDERS}/1-{clone}"), Some(sender)),
+        ]);
+        let tree = batch.tree(None, &files)?;
         let commit = batch.commit(tree, &[], &message("ledger: begin"), now);
         batch.write()?;
         repository.flush()?;
@@ -198,7 +216,34 @@ impl<'r> Ledger<'r> {
         }
         let ledger = Self { repository, state: state.to_path_buf(), desk_id };
         ledger.check_continuity()?;
+        if Snapshot::of(repository)?.sender()?.map(|(_, clone)| clone) != clone_id(repository, false)? {
+            return Err(LedgerError::AnotherClone);
+        }
         Ok(ledger)
+    }
+
+    /// Makes this clone the one that ticks and sends; tells whether it was not so before.
+    ///
+    /// Without a shared remote that every claim is pushed to, two clones that both send would send
+    /// twice; so exactly one may, and the ledger says which.
+    pub fn take_over(repository: &Repository, now: Timestamp) -> Result<bool> {
+        let snapshot = Snapshot::of(repository)?;
+        let clone = clone_id(repository, true)?.unwrap_or_default();
+        let (number, sender) = snapshot.sender()?.unwrap_or_default();
+        if sender == clone {
+            return Ok(false);
+        }
+        let mut batch = Batch::new(repository);
+        let file = batch.blob(b"");
+        let path = format!("{SENDERS}/{}-{clone}", number + 1);
+        let tree = batch.tree(Some(snapshot.tree), &Changes::from([(path, Some(file))]))?;
+        let commit = batch.commit(tree, &[snapshot.tip], &message("ledger: another clone"), now);
+        batch.write()?;
+        repository.flush()?;
+        match repository.swap(LEDGER, Some(snapshot.tip), commit, "git-drafts: take over")? {
+            Swap::Done => Ok(true),
+            Swap::Lost => Err(LedgerError::Locked),
+        }
     }
 
     /// Returns the desk's own id, eight hex digits.
@@ -211,40 +256,28 @@ impl<'r> Ledger<'r> {
         Snapshot::of(self.repository)
     }
 
-    /// Adds notes in one durable commit, whatever others add at the same time.
+    /// Adds notes in one durable commit, whatever others add at the same time, and returns the drafts
+    /// whose notes were added.
     ///
-    /// `still` is asked on the newest state right before each attempt; where it says no, nothing is
-    /// added and the answer is false.
-    pub fn append_if(
-        &self,
-        notes: &[Note],
-        subject: &str,
-        now: Timestamp,
-        mut still: impl FnMut(&Snapshot<'_>) -> Result<bool>,
-    ) -> Result<bool> {
+    /// A note about a draft that has got another entry since the note was decided is left out.
+    pub fn append(&self, notes: &[Note], subject: &str, now: Timestamp) -> Result<BTreeSet<DraftId>> {
+        if notes.is_empty() {
+            return Ok(BTreeSet::new());
+        }
         let _writing = self.write_lock()?;
         for _ in 0..ATTEMPTS {
-            let snapshot = self.snapshot()?;
-            if !still(&snapshot)? {
-                return Ok(false);
-            }
             let mut batch = Batch::new(self.repository);
-            let staged = stage_on(&snapshot, &mut batch, notes, subject, now)?;
+            let (staged, added) = stage_on(&self.snapshot()?, &mut batch, notes, subject, now)?;
+            if added.is_empty() {
+                return Ok(added);
+            }
             batch.write()?;
             self.repository.flush()?;
             if self.swap(staged, subject)? {
-                return Ok(true);
+                return Ok(added);
             }
         }
         Err(LedgerError::Locked)
-    }
-
-    /// Adds notes in one durable commit.
-    pub fn append(&self, notes: &[Note], subject: &str, now: Timestamp) -> Result<()> {
-        if notes.is_empty() {
-            return Ok(());
-        }
-        self.append_if(notes, subject, now, |_| Ok(true)).map(|_| ())
     }
 
     /// Adds the objects of a new tip to a batch that others share.
@@ -255,7 +288,7 @@ impl<'r> Ledger<'r> {
         subject: &str,
         now: Timestamp,
     ) -> Result<Staged> {
-        stage_on(&self.snapshot()?, batch, notes, subject, now)
+        stage_on(&self.snapshot()?, batch, notes, subject, now).map(|(staged, _)| staged)
     }
 
     /// Moves the branch to a staged tip whose batch is written and flushed; where somebody was faster,
@@ -267,7 +300,7 @@ impl<'r> Ledger<'r> {
                 return Ok(());
             }
         }
-        self.append(notes, subject, now)
+        self.append(notes, subject, now).map(|_| ())
     }
 
     /// Keeps a policy readable for as long as a draft that it judged.
@@ -354,6 +387,17 @@ impl<'r> Snapshot<'r> {
         let tip = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
         let tree = repository.commit(tip)?.tree;
         Ok(Self { repository, tip, tree })
+    }
+
+    /// Returns which clone ticks and sends, with the number of that decision.
+    fn sender(&self) -> Result<Option<(usize, String)>> {
+        let Some(folder) = self.repository.entry(self.tree, SENDERS)? else { return Ok(None) };
+        let entries = self.repository.entries(folder.id)?;
+        let decisions = entries.iter().filter_map(|entry| {
+            let (number, clone) = entry.name.split_once('-')?;
+            Some((number.parse().ok()?, clone.to_owned()))
+        });
+        Ok(decisions.max())
     }
 
     /// Returns a draft's entries, oldest first; empty where the ledger does not know it.
@@ -495,18 +539,23 @@ fn stage_on(
     notes: &[Note],
     subject: &str,
     now: Timestamp,
-) -> Result<Staged> {
+) -> Result<(Staged, BTreeSet<DraftId>)> {
     let mut changes = Changes::new();
-    let mut numbers: BTreeMap<&DraftId, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<&DraftId, usize> = BTreeMap::new();
+    let mut added = BTreeSet::new();
     let marker = batch.blob(b"");
     for note in notes {
-        let number = match numbers.get(&note.id) {
-            Some(number) => *number,
-            None => {
-                snapshot.files(&note.id)?.iter().filter_map(|(name, _)| number_of(name)).max().unwrap_or(0)
-            }
-        } + 1;
-        numbers.insert(&note.id, number);
+        let count = match counts.get(&note.id) {
+            Some(count) => *count,
+            None => snapshot.files(&note.id)?.iter().filter(|(name, _)| name.ends_with(".toml")).count(),
+        };
+        if count != note.after {
+            tracing::info!(draft = %note.id, kind = note.entry.fact.kind(), "not noted: the draft moved on meanwhile");
+            continue;
+        }
+        let number = count + 1;
+        counts.insert(&note.id, number);
+        added.insert(note.id.clone());
         let folder = format!("{}/{}", note.id.shard(), note.id);
         let entry = batch.blob(note.entry.render().as_bytes());
         changes.insert(format!("{folder}/{}", note.entry.file_name(number)), Some(entry));
@@ -521,7 +570,7 @@ fn stage_on(
     }
     let tree = batch.tree(Some(snapshot.tree), &changes)?;
     let commit = batch.commit(tree, &[snapshot.tip], &message(subject), now);
-    Ok(Staged { from: snapshot.tip, commit })
+    Ok((Staged { from: snapshot.tip, commit }, added))
 }
 
 /// A ledger commit's message; the nonce keeps two machines from ever making the same commit.
@@ -534,6 +583,24 @@ fn nonce() -> String {
     // The kernel fills 16 bytes in one call once it is seeded, which it is after boot.
     let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads the id of this clone, which git does not copy; makes it where it is wanted and missing.
+fn clone_id(repository: &Repository, make: bool) -> Result<Option<String>> {
+    let own = repository.own_dir();
+    let path = own.join(CLONE_FILE);
+    let failed = |error| LedgerError::State { path: path.clone(), error };
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && make => {
+            let id: String = nonce().chars().take(16).collect();
+            fs::create_dir_all(&own).map_err(failed)?;
+            fs::write(&path, format!("{id}\n")).map_err(failed)?;
+            Ok(Some(id))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 fn number_of(name: &str) -> Option<usize> {
@@ -586,11 +653,23 @@ mod tests {
     }
 
     fn note(id: &str, fact: Fact) -> Note {
-        Note::new(&id.parse().unwrap(), Entry { at: now(), host: "atlas".to_owned(), generation: 1, fact })
+        Note::new(
+            &id.parse().unwrap(),
+            &[],
+            Entry { at: now(), host: "atlas".to_owned(), generation: 1, fact },
+        )
+    }
+
+    fn note_after(id: &str, after: usize, fact: Fact) -> Note {
+        Note { after, ..note(id, fact) }
     }
 
     fn failed() -> Fact {
         Fact::Failed { reason: "no".to_owned() }
+    }
+
+    fn sent() -> Fact {
+        Fact::Sent { receipt: "250".to_owned() }
     }
 
     struct Bed {
@@ -622,8 +701,8 @@ mod tests {
         let bed = Bed::new();
         let ledger = bed.open().unwrap();
         ledger.append(&[note("kqzmwvst", Fact::Sending)], "sending: kqzmwvst", now()).unwrap();
-        for _ in 0..10 {
-            ledger.append(&[note("kqzmwvst", failed())], "failed: kqzmwvst", now()).unwrap();
+        for after in 1..11 {
+            ledger.append(&[note_after("kqzmwvst", after, failed())], "failed: kqzmwvst", now()).unwrap();
         }
         let story = ledger.snapshot().unwrap().story(&"kqzmwvst".parse().unwrap()).unwrap();
         assert_eq!(story.len(), 11);
@@ -636,13 +715,42 @@ mod tests {
     fn only_unfinished_drafts_are_open() {
         let bed = Bed::new();
         let ledger = bed.open().unwrap();
-        ledger.append(&[note("kqzmwvst", Fact::Sending), note("mrnpmrnp", failed())], "x", now()).unwrap();
+        ledger.append(&[note("kqzmwvst", Fact::Sending), note("mrnpmrnp", sent())], "x", now()).unwrap();
         let open: Vec<String> =
             ledger.snapshot().unwrap().open_ids().unwrap().iter().map(DraftId::to_string).collect();
         assert_eq!(open, ["kqzmwvst"]);
-        ledger.append(&[note("kqzmwvst", failed())], "x", now()).unwrap();
+        ledger.append(&[note_after("kqzmwvst", 1, sent())], "x", now()).unwrap();
         assert!(ledger.snapshot().unwrap().open_ids().unwrap().is_empty());
         assert_eq!(ledger.snapshot().unwrap().ids_with_prefix("m").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_note_that_is_out_of_date_is_not_added() {
+        let bed = Bed::new();
+        let ledger = bed.open().unwrap();
+        ledger.append(&[note("kqzmwvst", Fact::Sending)], "x", now()).unwrap();
+        let added = ledger
+            .append(&[note("kqzmwvst", Fact::Expired), note("mrnpmrnp", Fact::Sending)], "x", now())
+            .unwrap();
+        assert_eq!(added.iter().map(DraftId::as_str).collect::<Vec<_>>(), ["mrnpmrnp"]);
+        assert_eq!(ledger.snapshot().unwrap().story(&"kqzmwvst".parse().unwrap()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn one_clone_sends_until_another_takes_over() {
+        let bed = Bed::new();
+        drop(bed.open().unwrap());
+        let other = bed.folder.path().join("other");
+        bed.git(&["clone", "-q", ".", other.to_str().unwrap()]);
+        let clone = Repository::open(&other).unwrap();
+        let tip = clone.remote_branch("ledger").unwrap().unwrap();
+        clone.swap(LEDGER, None, tip, "x").unwrap();
+        let state = bed.folder.path().join("other-state");
+        assert!(matches!(Ledger::open(&clone, &state), Err(LedgerError::AnotherClone)));
+        assert!(Ledger::take_over(&clone, now()).unwrap());
+        assert!(Ledger::open(&clone, &state).is_ok());
+        bed.git(&["fetch", "-q", other.to_str().unwrap(), "ledger:ledger"]);
+        assert!(matches!(bed.open(), Err(LedgerError::AnotherClone)));
     }
 
     #[test]

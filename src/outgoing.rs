@@ -124,7 +124,12 @@ pub enum Found {
     },
     /// It has certainly not arrived.
     No,
-    /// The transport cannot tell.
+    /// It cannot be asked just now.
+    Away {
+        /// What was tried and what came back, one line.
+        reason: String,
+    },
+    /// The transport cannot tell, now or later.
     Unknown {
         /// Why not, one line.
         reason: String,

@@ -451,7 +451,8 @@ pub fn raised(tier: Tier) -> Tier {
 
 /// Matches an address against a pattern in which `*` stands for anything, without regard to case.
 fn matches_pattern(email: &str, pattern: &str) -> bool {
-    let (email, pattern) = (email.to_lowercase(), pattern.to_lowercase());
+    // A domain with a dot at its end is the same domain.
+    let (email, pattern) = (email.trim_end_matches('.').to_lowercase(), pattern.to_lowercase());
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();
     let Some(mut rest) = email.strip_prefix(first) else { return false };
@@ -695,6 +696,7 @@ mod tests {
     fn patterns_match_whole_addresses() {
         for (email, pattern, matches) in [
             ("a@internal.example", "*@internal.example", true),
+            ("a@internal.example.", "*@internal.example", true),
             ("a@internal.example.org", "*@internal.example", false),
             ("A@B.c", "a@b.C", true),
             ("a@b.c", "", false),

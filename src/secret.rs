@@ -191,7 +191,9 @@ static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
         r#"api-schl(?:\xc3\xbc|ue)ssel))"#,
         r#"(?:[ \t]{1,3}(?:for|to|of|on|f(?:\xc3\xbc|ue)r|zu[mr]?|pour|para|per|voor)[ \t][^\n:=.!?]{1,40}?)?["'`*]{0,2}"#,
         r#"([ \t]{0,4}(?:[:=]>?|\xef\xbc\x9a)\*{0,2}[ \t]{0,8}(?:\r?\n[ \t>]{0,8})?"#,
-        r#"|[ \t]{1,3}(?:is|ist|lautet|est|es|\xc3\xa9|is\ now|is\ still)(?:[ \t]{1,3}|:[ \t]{0,8}(?:\r?\n[ \t>]{0,8})?))"#,
+        // A line may end before the verb or after it: mail is wrapped.
+        r#"|(?:[ \t]{1,3}|[ \t]?\r?\n[ \t>]{0,8})(?:is|ist|lautet|est|es|\xc3\xa9|is\ now|is\ still)"#,
+        r#"(?:[ \t]{1,3}|[ \t]?\r?\n[ \t>]{0,8}|:[ \t]{0,8}(?:\r?\n[ \t>]{0,8})?))"#,
         r#"(?:["'`*]{1,2}([^"'`\r\n]{4,200})["'`]|([^\s"'`,;<>]{4,200}))"#,
     ))
 });
@@ -537,6 +539,8 @@ mod tests {
             ("\"client_secret\": \"q9w8e7r6\",", "\"client_secret\": \"[secret:secret]\","),
             ("see /cb?token=a1b2c3d4&x=1", "see /cb?token=[secret:token]&x=1"),
             ("PIN: 4711", "PIN: [secret:pin]"),
+            ("the password is\nPlum-Tractor-4417. Bye", "the password is\n[secret:password]. Bye"),
+            ("the password\nis hunter2", "the password\nis [secret:password]"),
             ("Passwort: geheim123", "Passwort: [secret:password]"),
             ("Das Passwort lautet Sommer2024", "Das Passwort lautet [secret:password]"),
             ("Kennwort ist blauerElefant7", "Kennwort ist [secret:password]"),

@@ -35,7 +35,7 @@ pub fn run(context: &Context, fix: bool) -> Result<Exit> {
     ledger(&session, &mut findings);
     hooks_of(&session, fix, &mut findings)?;
     leftovers(&session, fix, &mut findings)?;
-    files(&session, &mut findings)?;
+    files(context, &session, &mut findings)?;
     identity(&session, &mut findings);
     match tick::last_run(&session) {
         Some(time) => findings.push(Finding::Fine(format!("last tick {}", crate::ui::clock(time)))),
@@ -150,7 +150,7 @@ fn leftovers(session: &Session, fix: bool, findings: &mut Vec<Finding>) -> Resul
         return Ok(());
     }
     let _changing = desk::lock(&session.repository)?;
-    for line in landing::heal(&session.repository)? {
+    for line in landing::heal(&session.repository)?.lines {
         findings.push(Finding::Mended(line));
     }
     for object in landing::remove_empty_objects(&session.repository)? {
@@ -159,9 +159,9 @@ fn leftovers(session: &Session, fix: bool, findings: &mut Vec<Finding>) -> Resul
     Ok(())
 }
 
-fn files(session: &Session, findings: &mut Vec<Finding>) -> Result<()> {
+fn files(context: &Context, session: &Session, findings: &mut Vec<Finding>) -> Result<()> {
     let desk = Desk::read(&session.repository)?;
-    match session.policy(&desk) {
+    match session.policy(context, &desk) {
         Ok(_) => findings.push(Finding::Fine(policy::FILE.to_owned())),
         Err(CommandError::File(error)) => {
             findings.push(Finding::Wrong { what: error.to_string(), hint: error.hint() })

@@ -6,28 +6,28 @@
 //! and never takes "could not read" for "is not there". The caller holds the sender's lock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::judgement::{self, Case, Stop};
 use super::settle::{self, entry_after, subject};
 use super::wire::Connectors;
 use super::{Context, Result, Session};
-use crate::approval;
+use crate::connector::ConnectorError;
 use crate::delivery::{Facts, OnDesk, Step, Waiting, newer, next};
-use crate::desk::{self, Desk};
-use crate::draft::{self, Draft};
+use crate::desk::Desk;
+use crate::draft::Draft;
 use crate::entry::{Claimed, Drafted, Entry, Fact, claim, drafted};
 use crate::error::Hint;
 use crate::git::landing::{Change, Landed};
-use crate::id::{DraftId, ObjectId};
+use crate::git::{MAIN, Repository};
+use crate::id::DraftId;
 use crate::ledger::{Ledger, Note, Snapshot};
-use crate::message::sha256_hex;
+use crate::message::{Address, sha256_hex};
 use crate::outgoing::{Attachment, Capabilities, Found, Key, Outcome, Outgoing};
-use crate::plan::{Gate, Tier};
-use crate::policy::{self, Mode, Policy, Recipients};
+use crate::policy::Policy;
 use crate::render;
-use crate::secret;
 use crate::text;
 
 /// The most rounds of one pass: each round takes every draft one step further.
@@ -36,8 +36,11 @@ const ROUNDS_MAX: usize = 12;
 /// How many drafts begin to be sent by one ledger entry, where the receiver dedupes.
 const CHUNK: usize = 100;
 
-/// The most bytes of all attachments of one answer.
-const ATTACHMENTS_BYTES_MAX: usize = 25 * 1024 * 1024;
+/// When a receiver that could not say what it has is asked again.
+const TRY_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// When a send that the hourly limit holds back is looked at again.
+const LIMIT_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// When a thread's tail that could not be read is read again.
 const TAIL_AGAIN: SignedDuration = SignedDuration::from_mins(5);
@@ -112,7 +115,9 @@ pub async fn pass(
 ) -> Result<Pass> {
     let ledger = session.ledger()?;
     let settled = settle::settle(context, session, &ledger)?;
+    let desk = Desk::read(&session.repository)?;
     let mut dispatcher = Dispatcher {
+        desk,
         context,
         session,
         ledger,
@@ -120,7 +125,7 @@ pub async fn pass(
         lock,
         pass: Pass::default(),
         told: BTreeSet::new(),
-        doubted: BTreeSet::new(),
+        tried: BTreeSet::new(),
     };
     dispatcher.pass.healed = settled.healed;
     for (id, reason) in settled.rejected {
@@ -142,10 +147,12 @@ struct Dispatcher<'s, 'c, 'w> {
     connectors: &'c mut Connectors<'w>,
     lock: &'c File,
     pass: Pass,
+    /// The desk as this round found it, for words only: what is sent is read again right before.
+    desk: Desk,
     /// What was told in this pass already, so that a held draft is told once.
     told: BTreeSet<(DraftId, String)>,
-    /// What a receiver that dedupes gave no clear answer about: in this pass it is tried once more.
-    doubted: BTreeSet<DraftId>,
+    /// What was transmitted or asked for in this pass already; nobody is asked twice in one breath.
+    tried: BTreeSet<DraftId>,
 }
 
 /// A claimed draft on its way out.
@@ -159,374 +166,161 @@ struct Outbound {
     began: bool,
 }
 
-/// What stands in the way of an approved draft.
-struct Held {
-    why: String,
-    hint: Option<String>,
-}
-
-impl Held {
-    fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: Some(hint.into()) }
-    }
-}
-
-enum Judged {
-    Ready(Box<Note>),
-    Held(Held),
-    Later(Timestamp, String),
-}
-
 impl Dispatcher<'_, '_, '_> {
     /// Takes every draft one step further; tells whether anything moved.
     async fn round(&mut self) -> Result<bool> {
         let desk = Desk::read(&self.session.repository)?;
+        self.desk.clone_from(&desk);
         let snapshot = self.ledger.snapshot()?;
-        let (policy, _) = self.session.policy(&desk)?;
-        let mut notes = Vec::new();
-        let mut claims = Vec::new();
-        let mut outbound = Vec::new();
-        let mut clear = Vec::new();
+        let (policy, _) = self.session.policy(self.context, &desk)?;
         let stories = self.session.stories(&desk, &snapshot)?;
-        let on_its_way =
-            |story: &[Entry]| matches!(story.last().map(|entry| &entry.fact), Some(Fact::Claimed(_)));
-        // What is claimed and not begun counts too: the next round sends it.
-        let claimed = stories.iter().filter(|(_, story)| on_its_way(story)).count();
+        let claimed =
+            stories.iter().filter(|(_, story)| matches!(last_fact(story), Some(Fact::Claimed(_)))).count();
         let mut budget = self.budget(&snapshot, &policy)?.saturating_sub(claimed);
-        for (id, story) in stories {
-            let on_desk = desk.on_desk(&id);
-            let facts = self.facts(&story);
-            match next(on_desk, &story, &facts) {
+        let (mut notes, mut claims, mut outbound, mut clear) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (id, story) in &stories {
+            let on_desk = desk.on_desk(id);
+            let case = |blob, waits| Case {
+                context: self.context,
+                session: self.session,
+                desk: &desk,
+                snapshot: &snapshot,
+                policy: &policy,
+                id,
+                story,
+                blob,
+                waits,
+            };
+            match next(on_desk, story, &self.facts(story)) {
                 Step::Done | Step::JudgeRemoval => {}
-                Step::Wait(waiting) => self.tell_waiting(&desk, &id, &story, waiting),
+                Step::Wait(waiting) => self.tell_waiting(&desk, id, story, waiting),
                 Step::Until(time) => self.wait_until(time),
                 Step::Withdraw => {
-                    let why = if on_desk == OnDesk::Absent {
-                        "the draft was removed"
-                    } else {
-                        "the approval was taken back or changed"
+                    let why = match on_desk {
+                        OnDesk::Absent => "the draft was removed",
+                        _ => "the approval was taken back or changed",
                     };
-                    notes.push(self.note(
-                        &id,
-                        &story,
-                        Fact::Withdrawn { reason: why.to_owned(), resend: false },
-                    ));
-                    self.tell(&id, &story, What::Withdrawn(why.to_owned()));
+                    notes.push(self.withdrawn(id, story, why));
                 }
                 Step::NoteUnsure => {
                     let reason =
-                        "it was being sent when the sender stopped, and the receiver cannot be asked"
-                            .to_owned();
-                    notes.push(self.note(&id, &story, Fact::Unsure { reason: reason.clone() }));
-                    self.tell(&id, &story, What::Unsure(reason));
+                        "it was being sent when the sender stopped, and the receiver cannot be asked";
+                    notes.push(self.unsure(id, story, reason));
                 }
-                Step::Ask { resend } => match self.ask(&id, &story).await {
-                    Asked::Note(fact, what) => {
-                        notes.push(self.note(&id, &story, fact));
-                        self.tell(&id, &story, what);
+                Step::Ask { .. } | Step::Resend if self.tried.contains(id) => {
+                    self.wait_until(self.context.now() + TRY_AGAIN);
+                }
+                Step::Ask { resend } => match self.ask(id, story).await {
+                    Answer::Arrived(receipt) => {
+                        self.tell(id, story, What::Sent);
+                        notes.push(self.note(id, story, Fact::Sent { receipt }));
                     }
-                    Asked::NotThere if resend => outbound.extend(self.outbound(&id, story, true)?),
-                    Asked::NotThere => {
-                        let reason = "it had not gone out when the approval was taken back".to_owned();
-                        notes.push(self.note(
-                            &id,
-                            &story,
-                            Fact::Withdrawn { reason: reason.clone(), resend: false },
+                    Answer::Unknown(reason) => notes.push(self.unsure(id, story, &reason)),
+                    Answer::NotThere if resend => outbound.extend(self.outbound(id, story, true)?),
+                    Answer::NotThere => {
+                        notes.push(self.withdrawn(
+                            id,
+                            story,
+                            "it had not gone out when the approval was taken back",
                         ));
-                        self.tell(&id, &story, What::Withdrawn(reason));
+                    }
+                    Answer::Later(reason) => {
+                        self.tried.insert(id.clone());
+                        self.later(id, story, self.context.now() + TRY_AGAIN, &reason);
                     }
                 },
-                Step::Resend => outbound.extend(self.outbound(&id, story, true)?),
-                Step::Send { .. } => outbound.extend(self.outbound(&id, story, false)?),
+                Step::Resend => outbound.extend(self.outbound(id, story, true)?),
+                Step::Send { blob, .. } => match self.still_stands(&case(blob, false)) {
+                    Ok(()) => outbound.extend(self.outbound(id, story, false)?),
+                    Err(why) => notes.push(self.withdrawn(id, story, &why)),
+                },
                 Step::Claim { blob, generation } => {
-                    match self.judge(&desk, &snapshot, &policy, &id, &story, blob, generation)? {
-                        Judged::Ready(_) if budget == 0 => {
-                            let until = self.context.now() + SignedDuration::from_mins(10);
-                            self.wait_until(until);
-                            self.tell(
-                                &id,
-                                &story,
-                                What::Later {
-                                    until,
-                                    why: "the limit of sends per hour is reached".to_owned(),
-                                },
-                            );
-                        }
-                        Judged::Ready(note) => {
-                            budget -= 1;
-                            claims.push(*note);
-                        }
-                        Judged::Held(Held { why, hint }) => self.tell(&id, &story, What::Held { why, hint }),
-                        Judged::Later(until, why) => {
-                            self.wait_until(until);
-                            self.tell(&id, &story, What::Later { until, why });
-                        }
-                    }
+                    claims.extend(self.claim_note(&case(blob, true), generation, &mut budget)?);
                 }
                 Step::Clear { blob } => {
-                    if let Some(file) = desk.find(&id) {
-                        clear.push((id, Change { path: file.path.clone(), blob, bytes: None }));
+                    if let Some(file) = desk.find(id) {
+                        clear.push((id.clone(), Change { path: file.path.clone(), blob, bytes: None }));
                     }
                 }
             }
         }
-        let mut moved = !notes.is_empty();
-        self.ledger.append(
-            &notes,
-            &subject("noted", notes.iter().map(|note| &note.id)),
-            self.context.now(),
-        )?;
-        for note in &notes {
-            let story = snapshot.story(&note.id)?;
-            if let Some(origin) = drafted(&story) {
-                let key = Key::new(&note.id, note.entry.generation, self.ledger.desk());
-                self.connectors.after(origin, &key, &note.entry.fact).await;
-            }
-        }
-        moved |= self.append_claims(claims)?;
+        let noted = subject("noted", notes.iter().map(|note| &note.id));
+        let mut moved = !self.ledger.append(&notes, &noted, self.context.now())?.is_empty();
+        moved |= self.append_claims(&claims)?;
         moved |= self.send_all(outbound).await?;
         moved |= self.clear(clear)?;
         Ok(moved)
     }
 
-    /// Notes claims, unless anybody noted something about one of these drafts meanwhile.
-    fn append_claims(&self, claims: Vec<Note>) -> Result<bool> {
-        if claims.is_empty() {
-            return Ok(false);
-        }
+    /// Notes claims; the flush of this append makes the operator's own fresh commit durable, too, before
+    /// anything rests on it.
+    fn append_claims(&self, claims: &[Note]) -> Result<bool> {
         let names = subject("claimed", claims.iter().map(|note| &note.id));
-        let expected: Vec<(DraftId, usize)> = {
-            let snapshot = self.ledger.snapshot()?;
-            claims
-                .iter()
-                .map(|note| Ok((note.id.clone(), snapshot.story(&note.id)?.len())))
-                .collect::<Result<_>>()?
-        };
-        // The flush of this append makes the operator's own fresh commit durable before we rely on it.
-        let unclaimed = |snapshot: &Snapshot<'_>| {
-            for (id, length) in &expected {
-                if snapshot.story(id)?.len() != *length {
-                    return Ok(false);
-                }
+        let added = self.ledger.append(claims, &names, self.context.now())?;
+        for note in claims.iter().filter(|note| added.contains(&note.id)) {
+            if let Fact::Claimed(claimed) = &note.entry.fact {
+                judgement::forget_first_sight(&self.session.repository, claimed);
             }
-            Ok(true)
-        };
-        self.ledger.append_if(&claims, &names, self.context.now(), unclaimed)?;
-        Ok(true)
+        }
+        Ok(!added.is_empty())
     }
 
-    /// Judges an approval by everything that was ever said about the draft.
-    #[allow(clippy::too_many_arguments)]
-    fn judge(
-        &self,
-        desk: &Desk,
-        snapshot: &Snapshot<'_>,
-        current: &Policy,
-        id: &DraftId,
-        story: &[Entry],
-        blob: ObjectId,
-        generation: u32,
-    ) -> Result<Judged> {
-        let (Some(origin), Some(file)) = (drafted(story), desk.find(id)) else {
-            return Ok(Judged::Held(Held::new(
-                "the ledger does not say where it comes from",
-                "delete the file and commit",
-            )));
-        };
-        let Ok(found) = &file.draft else {
-            return Ok(Judged::Held(Held::new("it cannot be read", "see `git drafts status`")));
-        };
-        let landed = snapshot.file(id, "drafted", "md")?.unwrap_or_default();
-        let Ok(landed) = Draft::parse(&origin.path, &String::from_utf8_lossy(&landed)) else {
-            return Ok(Judged::Held(Held::new(
-                "the ledger's copy of it cannot be read",
-                "see `git drafts check`",
-            )));
-        };
-        if let Some(changed) = draft::changed_machine_keys(&landed.machine, &found.machine).first() {
-            return Ok(Judged::Held(Held::new(
-                format!("{}: a key of the machine's was changed: {changed}", file.path),
-                "put the old value back: only the keys above `[draft]` are yours",
-            )));
-        }
-        let judged_by = match snapshot.policy(origin.policy)? {
-            Some(bytes) => Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?,
-            None => {
-                return Ok(Judged::Held(Held::new(
-                    "the policy that judged it is gone",
-                    "see `git drafts check`",
-                )));
+    /// Judges an approval and makes the note of its claim, or says what stands in the way.
+    fn claim_note(&mut self, case: &Case<'_>, generation: u32, budget: &mut usize) -> Result<Option<Note>> {
+        let (id, story) = (case.id, case.story);
+        let claimed = match judgement::judge(case) {
+            Ok(_) if *budget == 0 => {
+                let until = self.context.now() + LIMIT_AGAIN;
+                self.later(id, story, until, "the limit of sends per hour is reached");
+                return Ok(None);
+            }
+            Ok(claimed) => claimed,
+            Err(Stop::Later { until, why }) => {
+                self.later(id, story, until, why);
+                return Ok(None);
+            }
+            Err(Stop::Held { why, hint }) => {
+                self.tell(id, story, What::Held { why, hint });
+                return Ok(None);
             }
         };
-        let policies = [&judged_by, current];
-
-        let owner = self.session.owner();
-        let mode =
-            if policies.iter().any(|policy| policy.mode == Mode::Merge) { Mode::Merge } else { Mode::Commit };
-        let may_approve = |email: &str| policy::may_approve(&policies, email, owner.as_deref());
-        let look = desk::approval_facts(&self.session.repository, blob);
-        let approval = match approval::find(desk.tip, mode, may_approve, look)? {
-            Ok(approval) => approval,
-            Err(refusal) => return Ok(Judged::Held(Held::new(refusal.to_string(), refusal.hint()))),
-        };
-
-        let envelope = Recipients { to: origin.to.clone(), cc: origin.cc.clone() };
-        let tier = policy::tier_to_send(&policies, found, !policy::strangers(found, &envelope).is_empty());
-        if policy::strictest_gate(&policies, tier) == Gate::ApproveSigned {
-            return Ok(Judged::Held(Held::new(
-                format!("tier {tier} asks for a signed approval, which this version cannot check"),
-                format!(
-                    "set `{tier} = \"approve\"` under [gates] in drafts.toml for new drafts, or answer it by hand"
-                ),
-            )));
-        }
-        for policy in policies {
-            if let Some(finding) = policy::obstacles(policy, found).first() {
-                return Ok(Judged::Held(Held::new(
-                    finding.to_string(),
-                    format!("mend {}, and commit", file.path),
-                )));
-            }
-        }
-        if let Some(hit) =
-            secret::scan(&format!("{}\n{}", found.subject, found.body)).iter().find(|hit| hit.hard)
-        {
-            return Ok(Judged::Held(Held::new(
-                format!("there is a secret in it ({})", hit.kind),
-                "take it out, and change it where it is used: it is in the history now",
-            )));
-        }
-        if let Some(time) = self.not_before(&policies, tier, found, blob)? {
-            let why = if found.send_after.is_some_and(|after| after == time) {
-                "`send_after`"
-            } else {
-                "time to take it back"
-            };
-            return Ok(Judged::Later(time, why.to_owned()));
-        }
-        let attachments = match self.attachments(approval.commit, found)? {
-            Ok(attachments) => attachments,
-            Err(held) => return Ok(Judged::Held(held)),
-        };
-        let Some(transport) = self.connectors.transport_of(&origin.source) else {
-            return Ok(Judged::Held(Held::new(
-                format!("source `{}` has no transport", origin.source),
-                format!(
-                    "add `transport = \"…\"` to [source.{}] in {}",
-                    origin.source,
-                    self.context.shown(&self.session.wiring_path)
-                ),
-            )));
-        };
-        let claimed = Claimed {
-            blob,
-            attachments: attachments.iter().map(|(_, id)| *id).collect(),
-            commit: approval.commit,
-            approver: text::one_line(&format!("{} <{}>", approval.name, approval.email), 200),
-            signed: false,
-            transport,
-        };
+        *budget -= 1;
+        let repository = &self.session.repository;
+        let files = vec![("md", repository.read(case.blob)?), ("commit", repository.read(claimed.commit)?)];
         let entry = Entry {
             at: self.context.now(),
             host: self.context.host(),
             generation,
             fact: Fact::Claimed(claimed),
         };
-        let files = vec![
-            ("md", self.session.repository.read(blob)?),
-            ("commit", self.session.repository.read(approval.commit)?),
-        ];
-        Ok(Judged::Ready(Box::new(Note { id: id.clone(), entry, files })))
+        let mut note = Note::new(id, story, entry);
+        note.files = files;
+        Ok(Some(note))
     }
 
-    /// Returns until when an approval waits: the undo window from when it was first seen, `send_after`.
-    fn not_before(
-        &self,
-        policies: &[&Policy],
-        tier: Tier,
-        found: &Draft,
-        blob: ObjectId,
-    ) -> Result<Option<Timestamp>> {
-        let undo = policies.iter().map(|policy| policy.undo_seconds(tier)).max().unwrap_or(0);
-        let now = self.context.now();
-        let mut wait = found.send_after;
-        if undo > 0 {
-            let seen = self.first_seen(blob, now)?;
-            let until = seen + SignedDuration::from_secs(i64::from(undo));
-            wait = Some(wait.map_or(until, |wait| wait.max(until)));
+    /// Judges a claim again before it goes on: what was revoked or forbidden since is not sent.
+    fn still_stands(&self, case: &Case<'_>) -> std::result::Result<(), String> {
+        let Some((_, claimed)) = claim(case.story) else {
+            return Err("the ledger has no claim of it".to_owned());
+        };
+        match judgement::judge(case) {
+            Ok(now) if now.commit == claimed.commit && now.attachments == claimed.attachments => Ok(()),
+            Ok(_) => Err("another commit approves it now".to_owned()),
+            Err(Stop::Held { why, .. }) => Err(why),
+            Err(Stop::Later { .. }) => Ok(()),
         }
-        Ok(wait.filter(|wait| *wait > now))
-    }
-
-    /// Returns when the sender first saw this approval, and notes it if that is now.
-    fn first_seen(&self, blob: ObjectId, now: Timestamp) -> Result<Timestamp> {
-        let folder = self.session.repository.own_dir().join("seen");
-        let path = folder.join(blob.to_string());
-        let failed = |error| super::CommandError::system(&path, error);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(text.trim().parse().unwrap_or(now)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                fs::create_dir_all(&folder).map_err(failed)?;
-                fs::write(&path, format!("{now}\n")).map_err(failed)?;
-                Ok(now)
-            }
-            Err(error) => Err(failed(error)),
-        }
-    }
-
-    /// Returns the attachments as the approving commit has them.
-    fn attachments(
-        &self,
-        commit: ObjectId,
-        found: &Draft,
-    ) -> Result<std::result::Result<Vec<(Attachment, ObjectId)>, Held>> {
-        let mut attachments = Vec::new();
-        let mut total = 0;
-        for path in &found.attach {
-            let held = |what: &str| {
-                Ok(Err(Held::new(format!("`{path}` {what}"), "commit the file, or take it out of `attach`")))
-            };
-            let Some(entry) = self.session.repository.entry_at(commit, path)? else {
-                return held("is not in the approving commit");
-            };
-            if entry.mode != 0o100_644 && entry.mode != 0o100_755 {
-                return held("is not a plain file");
-            }
-            let bytes = self.session.repository.read(entry.id)?;
-            if bytes.starts_with(b"version https://git-lfs.github.com/spec/") {
-                return held("is a pointer of Git LFS and not the file");
-            }
-            total += bytes.len();
-            if total > ATTACHMENTS_BYTES_MAX {
-                return held("makes the attachments larger than 25 MiB");
-            }
-            let name = path.rsplit('/').next().unwrap_or(path);
-            attachments.push((Attachment { name: text::one_line(name, 120), bytes }, entry.id));
-        }
-        Ok(Ok(attachments))
     }
 
     /// Renders a claim from what the ledger keeps of it.
-    fn outbound(&mut self, id: &DraftId, story: Vec<Entry>, began: bool) -> Result<Option<Outbound>> {
-        let (Some((entry, claimed)), Some(origin)) = (claim(&story), drafted(&story)) else {
+    fn outbound(&self, id: &DraftId, story: &[Entry], began: bool) -> Result<Option<Outbound>> {
+        let (Some((entry, claimed)), Some(origin)) = (claim(story), drafted(story)) else { return Ok(None) };
+        let from = self.connectors.our_address(&origin.source);
+        let key = Key::new(id, entry.generation, self.ledger.desk());
+        let Some(outgoing) = rendered(&self.session.repository, key, entry.at, from, origin, claimed)? else {
             return Ok(None);
         };
-        let (claimed, origin) = (claimed.clone(), origin.clone());
-        let bytes = self.session.repository.read(claimed.blob)?;
-        let Ok(found) = Draft::parse(&origin.path, &String::from_utf8_lossy(&bytes)) else { return Ok(None) };
-        let names = found.attach.iter().map(|path| path.rsplit('/').next().unwrap_or(path));
-        let attachments = names
-            .zip(&claimed.attachments)
-            .map(|(name, blob)| {
-                Ok(Attachment {
-                    name: text::one_line(name, 120),
-                    bytes: self.session.repository.read(*blob)?,
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let key = Key::new(id, entry.generation, self.ledger.desk());
-        let from = self.connectors.our_address(&origin.source);
-        let outgoing = render::outgoing(key, entry.at, from, &origin, &found, attachments);
+        let (claimed, origin, story) = (claimed.clone(), origin.clone(), story.to_vec());
         Ok(Some(Outbound { id: id.clone(), claimed, origin, outgoing, began, story }))
     }
 
@@ -554,70 +348,81 @@ impl Dispatcher<'_, '_, '_> {
         if self.connectors.rehearses(transport) {
             return self.rehearse(chunk);
         }
-        let mut notes = Vec::new();
-        let mut ready = Vec::new();
-        for draft in chunk {
-            match self.checked(transport, &draft).await {
-                Ok(()) => ready.push(draft),
-                Err((fact, what)) => {
-                    notes.push(self.note(&draft.id, &draft.story, fact));
-                    self.tell(&draft.id, &draft.story, what);
-                }
-            }
-        }
-        let desk = Desk::read(&self.session.repository)?;
-        ready.retain(|draft| desk.on_desk(&draft.id) == OnDesk::Approved(draft.claimed.blob));
-        let now = self.context.now();
-        self.ledger.append(&notes, &subject("noted", notes.iter().map(|note| &note.id)), now)?;
-
+        let ready = self.prepared(transport, chunk).await?;
         let begins: Vec<Note> = ready
             .iter()
             .filter(|draft| !draft.began)
             .map(|draft| self.note(&draft.id, &draft.story, Fact::Sending))
             .collect();
-        let expected: Vec<(DraftId, usize)> =
-            ready.iter().map(|draft| (draft.id.clone(), draft.story.len())).collect();
-        let untouched = |snapshot: &Snapshot<'_>| {
-            for (id, length) in &expected {
-                if snapshot.story(id)?.len() != *length {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        };
-        if !begins.is_empty() {
-            let names = subject("sending", begins.iter().map(|note| &note.id));
-            if !self.ledger.append_if(&begins, &names, now, untouched)? {
-                return Ok(());
-            }
+        let names = subject("sending", begins.iter().map(|note| &note.id));
+        // Last of all: is `main` still what these were judged on? If not, the next round judges them again.
+        if self.session.repository.tip(MAIN)? != Some(self.desk.tip) {
+            return Ok(());
         }
+        let begun = self.ledger.append(&begins, &names, self.context.now())?;
         let mut outcomes = Vec::new();
-        let mut told_of = Vec::new();
-        let dedupes = self.connectors.capabilities(transport).dedupes;
-        for draft in &ready {
+        for draft in ready.iter().filter(|draft| draft.began || begun.contains(&draft.id)) {
+            self.tried.insert(draft.id.clone());
             let outcome =
                 self.connectors.send(transport, &draft.outgoing, self.lock, self.context.now()).await;
-            // It stays `sending`: the next round asks, or sends the same again under the same key.
-            let unclear = dedupes && matches!(outcome, Outcome::Unsure { .. });
-            if unclear && self.doubted.insert(draft.id.clone()) {
-                tracing::info!(draft = %draft.id, transport, "no clear answer; once more");
-                continue;
+            tracing::info!(draft = %draft.id, transport, ?outcome, "transmitted");
+            // The story has grown by `sending`, unless it was there already.
+            let after = draft.story.len() + usize::from(!draft.began);
+            if let Some(fact) = self.told(transport, draft, outcome) {
+                outcomes.push((draft, Note { after, ..self.note(&draft.id, &draft.story, fact) }));
             }
-            told_of.push(draft);
-            let (fact, what) = told(outcome);
-            tracing::info!(draft = %draft.id, transport, outcome = fact.kind(), "sent");
-            outcomes.push(self.note(&draft.id, &draft.story, fact));
-            self.tell(&draft.id, &draft.story, what);
         }
-        let names = match &outcomes[..] {
+        let notes: Vec<Note> = outcomes.iter().map(|(_, note)| note.clone()).collect();
+        let names = match &notes[..] {
             [only] => subject(only.entry.fact.kind(), [&only.id]),
             several => subject("sent", several.iter().map(|note| &note.id)),
         };
-        self.ledger.append(&outcomes, &names, self.context.now())?;
-        for (draft, note) in told_of.into_iter().zip(&outcomes) {
+        self.ledger.append(&notes, &names, self.context.now())?;
+        for (draft, note) in outcomes {
             self.connectors.after(&draft.origin, &draft.outgoing.key, &note.entry.fact).await;
         }
         Ok(())
+    }
+
+    /// Returns the drafts of a chunk whose threads have not moved on and whose transport is ready.
+    async fn prepared(&mut self, transport: &str, chunk: Vec<Outbound>) -> Result<Vec<Outbound>> {
+        let mut notes = Vec::new();
+        let mut ready = Vec::new();
+        for draft in chunk {
+            match self.checked(transport, &draft).await {
+                Checked::Ready => ready.push(draft),
+                Checked::Stop(fact, what) => {
+                    notes.push(self.note(&draft.id, &draft.story, fact));
+                    self.tell(&draft.id, &draft.story, what);
+                }
+            }
+        }
+        let names = subject("noted", notes.iter().map(|note| &note.id));
+        self.ledger.append(&notes, &names, self.context.now())?;
+        Ok(ready)
+    }
+
+    /// Says what is to be noted of an outcome; nothing where the same key can be asked for or sent again.
+    fn told(&mut self, transport: &str, draft: &Outbound, outcome: Outcome) -> Option<Fact> {
+        let (fact, what) = match outcome {
+            Outcome::Delivered { receipt } => (Fact::Sent { receipt }, What::Sent),
+            Outcome::Deferred { until, reason } => {
+                (Fact::Deferred { until, reason: reason.clone() }, What::Later { until, why: reason })
+            }
+            Outcome::Failed { reason } => (Fact::Failed { reason: reason.clone() }, What::Failed(reason)),
+            Outcome::Unsure { reason } => {
+                let Capabilities { dedupes, can_find } = self.connectors.capabilities(transport);
+                if dedupes || can_find {
+                    // `sending` stays the last word, and the next run finds out.
+                    let until = self.context.now() + TRY_AGAIN;
+                    self.later(&draft.id, &draft.story, until, &reason);
+                    return None;
+                }
+                (Fact::Unsure { reason: reason.clone() }, What::Unsure(reason))
+            }
+        };
+        self.tell(&draft.id, &draft.story, what);
+        Some(fact)
     }
 
     /// Notes what would be sent.
@@ -634,60 +439,67 @@ impl Dispatcher<'_, '_, '_> {
             notes.push(self.note(&draft.id, &draft.story, Fact::Rehearsed { spec_hash }));
             self.tell(&draft.id, &draft.story, What::Rehearsed);
         }
-        Ok(self.ledger.append(
-            &notes,
-            &subject("rehearsed", notes.iter().map(|note| &note.id)),
-            self.context.now(),
-        )?)
+        let names = subject("rehearsed", notes.iter().map(|note| &note.id));
+        self.ledger.append(&notes, &names, self.context.now())?;
+        Ok(())
     }
 
     /// Looks whether the thread moved on, and lets the transport do all that can be taken back.
-    async fn checked(&mut self, transport: &str, draft: &Outbound) -> std::result::Result<(), (Fact, What)> {
+    async fn checked(&mut self, transport: &str, draft: &Outbound) -> Checked {
+        // What began to go out is not prepared again: a file that a receiver has taken must not come back.
         if draft.began {
-            return Ok(());
+            return Checked::Ready;
         }
-        let later = |reason: String, until: Timestamp| {
-            (Fact::Deferred { until, reason: reason.clone() }, What::Later { until, why: reason })
+        let deferred = |reason: String, until: Timestamp| {
+            Checked::Stop(
+                Fact::Deferred { until, reason: reason.clone() },
+                What::Later { until, why: reason },
+            )
         };
         match self.connectors.thread_tail(&draft.origin).await {
             Ok(Some(tail)) => {
                 let ours = self.connectors.ours(&draft.origin.source);
-                if let Some(newer) = newer(&tail, &draft.origin.message, draft.origin.date, &ours) {
-                    return Err((Fact::Stale { newer: newer.id.clone() }, What::Stale));
+                let known = last_known(&draft.story).unwrap_or(&draft.origin.message);
+                if let Some(newer) = newer(&tail, known, draft.origin.date, &ours) {
+                    return Checked::Stop(Fact::Stale { newer: newer.id.clone() }, What::Stale);
                 }
             }
             Ok(None) => {}
-            Err(error) => {
-                let until = self.context.now() + TAIL_AGAIN;
-                return Err(later(format!("the thread could not be read again: {error}"), until));
+            Err(ConnectorError::Away { what }) => {
+                return deferred(
+                    format!("the thread could not be read again: {what}"),
+                    self.context.now() + TAIL_AGAIN,
+                );
+            }
+            Err(ConnectorError::Refused { what, .. }) => {
+                let reason = format!("the thread could not be read again: {what}");
+                return Checked::Stop(Fact::Failed { reason: reason.clone() }, What::Failed(reason));
             }
         }
         match self.connectors.prepare(transport, &draft.outgoing, self.context.now()).await {
-            Ok(()) => Ok(()),
-            Err(Outcome::Deferred { until, reason }) => Err(later(reason, until)),
+            Ok(()) => Checked::Ready,
+            Err(Outcome::Deferred { until, reason }) => deferred(reason, until),
             Err(Outcome::Failed { reason }) => {
-                Err((Fact::Failed { reason: reason.clone() }, What::Failed(reason)))
+                Checked::Stop(Fact::Failed { reason: reason.clone() }, What::Failed(reason))
             }
             // Preparing sends nothing, so there is nothing else to be unsure about.
             Err(Outcome::Unsure { reason } | Outcome::Delivered { receipt: reason }) => {
-                Err(later(reason, self.context.now() + TAIL_AGAIN))
+                deferred(reason, self.context.now() + TAIL_AGAIN)
             }
         }
     }
 
     /// Asks the receiver about an interrupted transmission.
-    async fn ask(&mut self, id: &DraftId, story: &[Entry]) -> Asked {
+    async fn ask(&mut self, id: &DraftId, story: &[Entry]) -> Answer {
         let Some((entry, claimed)) = claim(story) else {
-            let reason = "the ledger has no claim of it".to_owned();
-            return Asked::Note(Fact::Unsure { reason: reason.clone() }, What::Unsure(reason));
+            return Answer::Unknown("the ledger has no claim of it".to_owned());
         };
         let key = Key::new(id, entry.generation, self.ledger.desk());
         match self.connectors.find(&claimed.transport, &key).await {
-            Found::Yes { receipt } => Asked::Note(Fact::Sent { receipt }, What::Sent),
-            Found::No => Asked::NotThere,
-            Found::Unknown { reason } => {
-                Asked::Note(Fact::Unsure { reason: reason.clone() }, What::Unsure(reason))
-            }
+            Found::Yes { receipt } => Answer::Arrived(receipt),
+            Found::No => Answer::NotThere,
+            Found::Away { reason } => Answer::Later(reason),
+            Found::Unknown { reason } => Answer::Unknown(reason),
         }
     }
 
@@ -722,14 +534,7 @@ impl Dispatcher<'_, '_, '_> {
         };
         let transport = drafted(story).and_then(|origin| self.connectors.transport_of(&origin.source));
         let rehearses = transport.is_some_and(|transport| self.connectors.rehearses(&transport));
-        // What an approval waits for is judged with everything else about it, in `judge`.
-        Facts {
-            now: self.context.now(),
-            not_before: None,
-            host: self.context.host(),
-            capabilities,
-            rehearses,
-        }
+        Facts { now: self.context.now(), host: self.context.host(), capabilities, rehearses }
     }
 
     fn note(&self, id: &DraftId, story: &[Entry], fact: Fact) -> Note {
@@ -737,7 +542,22 @@ impl Dispatcher<'_, '_, '_> {
         if let Some((claim, _)) = claim(story) {
             entry.generation = claim.generation;
         }
-        Note::new(id, entry)
+        Note::new(id, story, entry)
+    }
+
+    fn withdrawn(&mut self, id: &DraftId, story: &[Entry], why: &str) -> Note {
+        self.tell(id, story, What::Withdrawn(why.to_owned()));
+        self.note(id, story, Fact::Withdrawn { reason: text::one_line(why, 300), resend: false })
+    }
+
+    fn unsure(&mut self, id: &DraftId, story: &[Entry], reason: &str) -> Note {
+        self.tell(id, story, What::Unsure(reason.to_owned()));
+        self.note(id, story, Fact::Unsure { reason: text::one_line(reason, 300) })
+    }
+
+    fn later(&mut self, id: &DraftId, story: &[Entry], until: Timestamp, why: &str) {
+        self.wait_until(until);
+        self.tell(id, story, What::Later { until, why: why.to_owned() });
     }
 
     fn wait_until(&mut self, time: Timestamp) {
@@ -771,8 +591,7 @@ impl Dispatcher<'_, '_, '_> {
         let transport = claim(story).map(|(_, claimed)| claimed.transport.clone());
         let source = origin.map(|origin| origin.source.clone()).unwrap_or_default();
         let connector = transport.or_else(|| self.connectors.transport_of(&source)).unwrap_or(source);
-        let desk = Desk::read(&self.session.repository).ok();
-        let draft = desk.as_ref().and_then(|desk| desk.find(id)).and_then(|file| file.draft.as_ref().ok());
+        let draft = self.desk.find(id).and_then(|file| file.draft.as_ref().ok());
         let to =
             draft.and_then(|draft| draft.to.first()).or_else(|| origin.and_then(|origin| origin.to.first()));
         self.pass.events.push(Event {
@@ -795,18 +614,51 @@ impl Dispatcher<'_, '_, '_> {
     }
 }
 
-enum Asked {
-    Note(Fact, What),
+/// What a receiver says about an interrupted transmission.
+enum Answer {
+    Arrived(String),
     NotThere,
+    Later(String),
+    Unknown(String),
 }
 
-fn told(outcome: Outcome) -> (Fact, What) {
-    match outcome {
-        Outcome::Delivered { receipt } => (Fact::Sent { receipt }, What::Sent),
-        Outcome::Deferred { until, reason } => {
-            (Fact::Deferred { until, reason: reason.clone() }, What::Later { until, why: reason })
-        }
-        Outcome::Failed { reason } => (Fact::Failed { reason: reason.clone() }, What::Failed(reason)),
-        Outcome::Unsure { reason } => (Fact::Unsure { reason: reason.clone() }, What::Unsure(reason)),
-    }
+enum Checked {
+    Ready,
+    Stop(Fact, What),
+}
+
+/// Returns the newest message of the thread that a person knew of when approving again: the one that
+/// made the last approval stale, if there was one.
+fn last_known(story: &[Entry]) -> Option<&String> {
+    let (_, earlier) = story.split_last()?;
+    earlier.iter().rev().find_map(|entry| match &entry.fact {
+        Fact::Stale { newer } => Some(newer),
+        _ => None,
+    })
+}
+
+/// Renders the answer of a claim from the claimed blobs; none where the text cannot be read any more.
+pub fn rendered(
+    repository: &Repository,
+    key: Key,
+    at: Timestamp,
+    from: Address,
+    origin: &Drafted,
+    claimed: &Claimed,
+) -> Result<Option<Outgoing>> {
+    let bytes = repository.read(claimed.blob)?;
+    let Ok(found) = Draft::parse(&origin.path, &String::from_utf8_lossy(&bytes)) else { return Ok(None) };
+    let attachments = found
+        .attach
+        .iter()
+        .zip(&claimed.attachments)
+        .map(|(path, blob)| {
+            Ok(Attachment { name: judgement::file_name(path), bytes: repository.read(*blob)? })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Some(render::outgoing(key, at, from, origin, &found, attachments)))
+}
+
+fn last_fact(story: &[Entry]) -> Option<&Fact> {
+    story.last().map(|entry| &entry.fact)
 }

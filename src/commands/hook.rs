@@ -51,6 +51,14 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let repository = Repository::open(&context.directory)?;
+    // git runs hooks in the worktree that it works on; a linked one is on another branch than the desk.
+    let elsewhere = match (env::current_dir(), repository.worktree()) {
+        (Ok(here), Some(top)) => here.canonicalize().ok() != top.canonicalize().ok(),
+        _ => false,
+    };
+    if elsewhere && options.name == "prepare-commit-msg" {
+        return Ok(Exit::Done);
+    }
     if options.name == "prepare-commit-msg" {
         return prepare(context, &repository, options);
     }

@@ -27,7 +27,7 @@ const SEEDS: [(&str, &str); 6] = [
 ];
 
 /// Runs the command.
-pub fn run(context: &Context, folder: Option<&Path>) -> Result<Exit> {
+pub fn run(context: &Context, folder: Option<&Path>, take_over: bool) -> Result<Exit> {
     let wiring_path = config::wiring_path(context.config.clone(), None, None, &context.config_home());
     let place = match folder {
         Some(folder) => context.directory.join(folder),
@@ -39,6 +39,9 @@ pub fn run(context: &Context, folder: Option<&Path>) -> Result<Exit> {
     refuse_unfit(context, &repository)?;
     let made = lay_out(context, &repository)?;
     let wired = wire(&repository, &wiring_path)?;
+    if take_over && Ledger::take_over(&repository, context.now())? {
+        context.ui.out("This clone ticks and sends from now on; no other one does.");
+    }
     let ui = &context.ui;
     let shown = context.shown(repository.place());
     ui.out(if made {
@@ -139,7 +142,7 @@ pub fn wire(repository: &Repository, wiring_path: &Path) -> Result<bool> {
 fn adopt_or_create_ledger(context: &Context, repository: &Repository) -> Result<()> {
     if let Some(remote) = repository.remote_branch("ledger")? {
         repository.swap(LEDGER, None, remote, "git-drafts: taken from the remote")?;
-        context.ui.say("took the ledger from the remote");
+        context.ui.say("took the ledger from the remote; another clone ticks and sends (see --take-over)");
         return Ok(());
     }
     let Some(tip) = repository.tip(MAIN)? else {

@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod edit;
 pub mod hook;
 pub mod init;
+pub mod judgement;
 pub mod list;
 pub mod log;
 pub mod overview;
@@ -30,13 +31,14 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::approval;
 use crate::config::{self, ConfigError, Wiring};
 use crate::connector::ConnectorError;
-use crate::desk::Desk;
+use crate::desk::{self, Desk};
 use crate::entry::Entry;
 use crate::error::{FileError, Hint};
 use crate::git::{GitError, LEDGER, MAIN, Repository};
-use crate::id::{self, DraftId};
+use crate::id::{self, DraftId, ObjectId};
 use crate::ledger::{Ledger, LedgerError, Snapshot};
 use crate::policy::{self, Policy};
 use crate::ui::Ui;
@@ -139,10 +141,11 @@ pub struct Context {
 }
 
 impl Context {
-    /// Returns the time; `GIT_DRAFTS_NOW` (RFC 3339) sets it, for tests and documentation.
+    /// Returns the time. In builds for tests `GIT_DRAFTS_NOW` (RFC 3339) sets it; in a release nobody may
+    /// end an undo window by a variable.
     pub fn now(&self) -> Timestamp {
-        let set = env::var("GIT_DRAFTS_NOW").ok().and_then(|text| text.parse().ok());
-        set.unwrap_or_else(Timestamp::now)
+        let set = if cfg!(debug_assertions) { env::var("GIT_DRAFTS_NOW").ok() } else { None };
+        set.and_then(|text| text.parse().ok()).unwrap_or_else(Timestamp::now)
     }
 
     /// Returns this machine's name, for the ledger.
@@ -196,15 +199,15 @@ pub struct Session {
 impl Session {
     /// Finds and opens the desk that a command is about.
     ///
-    /// That is the drafts repository that the folder lies in; else the one that the wiring names. The
-    /// wiring is the named one, else a `config.toml` in the folder (as `demo` lays it out), else the one
-    /// that `init` noted in the repository, else the user's.
+    /// That is the drafts repository that the folder lies in; else the one in its folder `drafts`, as
+    /// `demo` lays it out; else the one that the wiring names. The wiring is the named one, else the one
+    /// that `init` noted in the repository, else the user's. It is never taken from a working folder: it
+    /// can name programs.
     pub fn open(context: &Context) -> Result<Self> {
         let here = Repository::discover(&context.directory).ok().filter(is_desk);
-        let beside = context.directory.join("config.toml");
-        let beside = (here.is_none() && beside.is_file()).then_some(beside);
+        let here = here.or_else(|| Repository::open(&context.directory.join("drafts")).ok().filter(is_desk));
         let noted = here.as_ref().and_then(noted_wiring);
-        let wiring_path = config::wiring_path(context.config.clone(), beside, noted, &context.config_home());
+        let wiring_path = config::wiring_path(context.config.clone(), None, noted, &context.config_home());
         let wiring = Wiring::load(&wiring_path, &context.home())?;
         let repository = match here {
             Some(repository) => repository,
@@ -220,15 +223,57 @@ impl Session {
         Ok(Ledger::open(&self.repository, &self.state)?)
     }
 
-    /// Reads the policy that is committed on a desk, and the name of its blob.
-    pub fn policy(&self, desk: &Desk) -> Result<(Policy, Vec<u8>)> {
-        match self.repository.file_at(desk.tip, policy::FILE)? {
-            Some(bytes) => {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                Ok((Policy::parse(policy::FILE, &text)?, bytes))
+    /// Returns the policy in force and its bytes: the committed one, if one who may has committed it.
+    ///
+    /// Whoever can get a commit pulled could otherwise name himself an approver. So a change of the
+    /// policy counts only if its commit is by the owner of this clone, or by an approver under the policy
+    /// before it; until then the policy before it stays in force, and that is said.
+    pub fn policy(&self, context: &Context, desk: &Desk) -> Result<(Policy, Vec<u8>)> {
+        let committed = self.repository.entry_at(desk.tip, policy::FILE)?;
+        let bytes = match &committed {
+            Some(entry) => self.repository.read(entry.id)?,
+            None => policy::DEFAULT.as_bytes().to_vec(),
+        };
+        let kept = self.state.join("policy.toml");
+        let believed = match std::fs::read(&kept) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(CommandError::system(&kept, error)),
+        };
+        if let Some(believed) = believed.filter(|believed| *believed != bytes) {
+            let before = Policy::parse(policy::FILE, &String::from_utf8_lossy(&believed))?;
+            let refusal = match committed {
+                Some(entry) => self.refuse_policy(desk, &before, entry.id)?,
+                None => Some("drafts.toml is gone from `main`".to_owned()),
+            };
+            if let Some(refusal) = refusal {
+                context.ui.warn(format!("the policy before stays in force: {refusal}"));
+                context
+                    .ui
+                    .hint("look at `git log -p drafts.toml`; to accept it, commit a change of it yourself");
+                return Ok((before, believed));
             }
-            None => Ok((Policy::built_in(), policy::DEFAULT.as_bytes().to_vec())),
         }
+        let policy = Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?;
+        let aside = kept.with_extension("new");
+        std::fs::create_dir_all(&self.state)
+            .and_then(|()| std::fs::write(&aside, &bytes))
+            .and_then(|()| std::fs::rename(&aside, &kept))
+            .map_err(|error| CommandError::system(&kept, error))?;
+        Ok((policy, bytes))
+    }
+
+    /// Says why a committed policy does not count under the one before it.
+    fn refuse_policy(&self, desk: &Desk, before: &Policy, blob: ObjectId) -> Result<Option<String>> {
+        let owner = self.owner();
+        let may = |email: &str| {
+            owner.as_deref().is_some_and(|owner| owner.eq_ignore_ascii_case(email))
+                || policy::may_approve(&[before], email, owner.as_deref())
+        };
+        let look = desk::file_facts(&self.repository, policy::FILE, blob);
+        let descends = |later, earlier| self.repository.descends(later, earlier);
+        let found = approval::find(desk.tip, policy::Mode::Commit, may, look, descends)?;
+        Ok(found.err().map(|refusal| refusal.to_string().replace("approves it", "changes drafts.toml")))
     }
 
     /// Returns the address whose commits approve where the policy names no approvers.
@@ -289,8 +334,10 @@ fn is_desk(repository: &Repository) -> bool {
     repository.tip(LEDGER).is_ok_and(|tip| tip.is_some()) || has_policy().is_some()
 }
 
-/// Reads the wiring's path that `init` noted in the repository.
+/// Reads the wiring's path that `init` noted in the repository, if nobody else could have written it.
 fn noted_wiring(repository: &Repository) -> Option<PathBuf> {
-    let noted = std::fs::read_to_string(repository.own_dir().join("wiring")).ok()?;
+    let note = repository.own_dir().join("wiring");
+    config::file::check_trusted(&note).ok()?;
+    let noted = std::fs::read_to_string(note).ok()?;
     Some(PathBuf::from(noted.trim_end_matches('\n'))).filter(|path| path.is_absolute())
 }

@@ -90,7 +90,6 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
     let snapshot = crate::ledger::Snapshot::of(&session.repository)?;
     let facts = Facts {
         now: context.now(),
-        not_before: None,
         host: context.host(),
         capabilities: Capabilities { dedupes: true, can_find: true },
         rehearses: true,

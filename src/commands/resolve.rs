@@ -34,6 +34,7 @@ pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
             "there is nothing to resolve",
         ));
     };
+    // Where the receiver can be asked, or dedupes, the sender finds out by itself, and better.
     let undecided = match &last.fact {
         Fact::Unsure { .. } | Fact::Sending => true,
         Fact::Failed { .. } | Fact::Stale { .. } | Fact::Deferred { .. } => word != Word::Sent,
@@ -52,11 +53,8 @@ pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
         Word::Drop => Fact::Failed { reason: format!("{by} gave it up") },
     };
     let kind = fact.kind();
-    let note = Note::new(&id, entry_after(context, &story, fact));
-    let length = story.len();
-    let same = ledger.append_if(&[note], &format!("{kind}: {id}"), context.now(), |snapshot| {
-        Ok(snapshot.story(&id)?.len() == length)
-    })?;
+    let note = Note::new(&id, &story, entry_after(context, &story, fact));
+    let same = ledger.append(&[note], &format!("{kind}: {id}"), context.now())?.contains(&id);
     if !same {
         return Err(CommandError::refused(
             "somebody else noted something about it just now",

@@ -50,19 +50,14 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     if let Some(folder) = &options.to_dir {
         return write_to(context, &session, folder);
     }
-    let Some(lock) = try_lock(&session.repository, LOCK)? else {
-        leave_mark(&session.repository)?;
-        tracing::info!("another sender is at it, and will look again");
-        return Ok(Exit::Done);
-    };
     let mut connectors = Connectors::new(&session.wiring, context.host());
     let mut stayed = Duration::ZERO;
-    let mut needs_you = false;
-    loop {
+    while let Some(lock) = lock_or_leave_mark(&session.repository)? {
         take_mark(&session.repository)?;
         let pass = dispatch::pass(context, &session, &mut connectors, &lock).await?;
         print(context, &pass, options.json);
-        needs_you |= pass.events.iter().any(|event| needs_person(&event.what));
+        // The lock is free while this sender waits, so that others need not.
+        drop(lock);
         if take_mark(&session.repository)? {
             continue;
         }
@@ -71,16 +66,21 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
             Some(wait) if options.detached && stayed + wait <= STAY_MAX => {
                 stayed += sleep_until_rung(&session.repository, wait).await;
             }
-            _ => break,
+            _ => return Ok(Exit::Done),
         }
     }
-    drop(lock);
-    // Who left a mark after the last look, and before the lock was gone, is not forgotten.
-    if take_mark(&session.repository)? {
-        return Box::pin(run(context, options)).await;
-    }
-    tracing::debug!(needs_you, "nothing is left to do");
+    context.ui.say("another sender is at work, and looks again before it leaves");
     Ok(Exit::Done)
+}
+
+/// Takes the sender's lock; where another one has it, leaves a mark for that one to look again.
+fn lock_or_leave_mark(repository: &Repository) -> Result<Option<File>> {
+    if let Some(lock) = try_lock(repository, LOCK)? {
+        return Ok(Some(lock));
+    }
+    leave_mark(repository)?;
+    // The other one may have looked for the mark right before it was there.
+    try_lock(repository, LOCK)
 }
 
 /// Prints what happened, by transport.
@@ -159,13 +159,6 @@ fn json_of(event: &Event) -> serde_json::Value {
         "id": event.id.as_str(), "event": word, "reason": why,
         "connector": event.connector, "to": event.to, "subject": event.subject,
     })
-}
-
-fn needs_person(what: &What) -> bool {
-    match what {
-        What::Held { .. } | What::Failed(_) | What::Unsure(_) | What::Stale | What::EditedAfter => true,
-        What::Sent | What::Rehearsed | What::Later { .. } | What::Withdrawn(_) | What::Rejected(_) => false,
-    }
 }
 
 /// Takes a lock of ours in a repository, if nobody has it; released when the file is dropped.

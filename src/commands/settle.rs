@@ -9,11 +9,12 @@ use super::{Context, Result, Session};
 use crate::approval::{Removal, find_removal};
 use crate::delivery::{Facts, OnDesk, Step, next};
 use crate::desk::{self, Desk};
-use crate::entry::{Entry, Fact, drafted};
-use crate::git::landing::{self, Busy, Change, Landed};
+use crate::entry::{Drafted, Entry, Fact, drafted};
+use crate::git::landing::{self, Busy, Change, Healed, Landed, Prepared};
+use crate::git::objects::Batch;
 use crate::git::{GitError, Repository};
 use crate::id::DraftId;
-use crate::ledger::{Ledger, Note};
+use crate::ledger::{Ledger, LedgerError, Note, Snapshot};
 use crate::outgoing::Capabilities;
 use crate::text;
 
@@ -31,14 +32,15 @@ pub struct Settled {
 }
 
 /// Puts right what a crash left in the repository; for whoever is about to change the desk.
-pub fn heal(repository: &Repository) -> Result<Vec<String>> {
+pub fn heal(repository: &Repository) -> Result<Healed> {
     let _changing = desk::lock(repository)?;
     Ok(landing::heal(repository)?)
 }
 
 /// Judges every draft that is gone from the desk: notes rejections, and lands the rest again.
 pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Result<Settled> {
-    let mut settled = Settled { healed: heal(&session.repository)?, ..Settled::default() };
+    let Healed { lines, lost } = heal(&session.repository)?;
+    let mut settled = Settled { healed: lines, ..Settled::default() };
     let desk = Desk::read(&session.repository)?;
     let snapshot = ledger.snapshot()?;
     let mut notes = Vec::new();
@@ -58,11 +60,17 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
         let removal =
             find_removal(desk.tip, origin.desk, desk::removal_facts(&session.repository, &id, origin.blob))?;
         match removal {
+            // Whoever committed right after a crash did not know that the file was taken away.
+            Removal::ByPerson { .. } if lost.contains(&origin.path) => {
+                changes.extend(again(&snapshot, &id, origin)?);
+                landing_ids.push(id);
+            }
             Removal::ByPerson { commit, by } => {
                 let reason = reason_of(&session.repository.commit(commit)?.message, &id);
                 settled.rejected.push((id.clone(), reason.clone()));
                 notes.push(Note::new(
                     &id,
+                    &story,
                     entry_after(context, &story, Fact::Rejected { by, reason, commit }),
                 ));
             }
@@ -85,6 +93,12 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
     Ok(settled)
 }
 
+/// Makes the change that puts a draft back on the desk, as it was drafted.
+fn again(snapshot: &Snapshot<'_>, id: &DraftId, origin: &Drafted) -> Result<Option<Change>> {
+    let bytes = snapshot.file(id, "drafted", "md")?;
+    Ok(bytes.map(|bytes| Change { path: origin.path.clone(), blob: origin.blob, bytes: Some(bytes) }))
+}
+
 /// Changes the desk under its lock.
 pub fn land(
     repository: &Repository,
@@ -95,6 +109,65 @@ pub fn land(
     let _changing = desk::lock(repository)?;
     landing::heal(repository)?;
     landing::land(repository, changes, message, now)
+}
+
+/// What one tick writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bundle<'b> {
+    /// The ledger's entries.
+    pub notes: &'b [Note],
+    /// Entries about drafts that leave the desk, noted only where the desk can be changed now.
+    pub cleared: &'b [Note],
+    /// The subject of the ledger's commit.
+    pub subject: &'b str,
+    /// The desk's files.
+    pub changes: &'b [Change],
+    /// The message of the desk's commit.
+    pub message: &'b str,
+}
+
+/// Writes the ledger first and then the desk, with one flush for both.
+///
+/// The ledger goes first so that a draft on the desk is always remembered: where from, for whom, by
+/// which policy. A draft that is remembered and not on the desk is landed by the next run. `policy` is
+/// the policy that judged the drafts; the ledger keeps it. The answer is none where the desk was not to
+/// be changed.
+pub fn note_and_land(
+    repository: &Repository,
+    ledger: &Ledger<'_>,
+    bundle: &Bundle<'_>,
+    policy: &[u8],
+    now: Timestamp,
+) -> std::result::Result<Option<Landed>, LedgerError> {
+    let Bundle { notes, cleared, subject, changes, message } = *bundle;
+    let _changing = desk::lock(repository)?;
+    landing::heal(repository)?;
+    let mut batch = Batch::new(repository);
+    batch.blob(policy);
+    let prepared = landing::prepare(repository, &mut batch, changes, message, now)?;
+    let mut notes = notes.to_vec();
+    if matches!(prepared, Prepared::Ready(_)) {
+        notes.extend_from_slice(cleared);
+    }
+    let staged = ledger.stage(&mut batch, &notes, subject, now)?;
+    batch.write()?;
+    if let Prepared::Ready(landing) = &prepared {
+        landing.place()?;
+    }
+    repository.flush()?;
+    ledger.commit_staged(staged, &notes, subject, now)?;
+    let landed = match prepared {
+        Prepared::Ready(landing) => landing.finish(message)?,
+        Prepared::Busy(busy) => Landed::Busy(busy),
+        Prepared::Nothing { .. } => return Ok(None),
+    };
+    match landed {
+        // The desk moved at that moment: once more, by the way that starts anew as often as needed.
+        Landed::Busy(Busy::Moving | Busy::IndexLocked) => {
+            Ok(Some(landing::land(repository, changes, message, now)?))
+        }
+        landed => Ok(Some(landed)),
+    }
 }
 
 /// Makes an entry that follows a story, in its last generation.
@@ -116,7 +189,6 @@ pub fn subject<'a>(verb: &str, ids: impl IntoIterator<Item = &'a DraftId>) -> St
 fn facts(context: &Context) -> Facts {
     Facts {
         now: context.now(),
-        not_before: None,
         host: context.host(),
         capabilities: Capabilities::default(),
         rehearses: false,

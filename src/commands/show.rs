@@ -1,14 +1,17 @@
 //! Shows one draft: as its file, or as the exact bytes that would leave.
 
+use super::dispatch::rendered;
+use super::judgement::{self, Stop};
 use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session};
 use crate::config::TransportKind;
 use crate::connector::mail;
+use crate::delivery::{OnDesk, generation};
 use crate::desk::Desk;
 use crate::draft::Draft;
 use crate::entry::{claim, drafted};
 use crate::id::DraftId;
-use crate::ledger::Snapshot;
+use crate::ledger::{Ledger, Snapshot};
 use crate::outgoing::{Attachment, Key};
 use crate::render;
 use crate::text;
@@ -66,47 +69,41 @@ pub fn current(
 
 /// Returns the exact bytes that leave, or would leave, for a draft.
 ///
-/// For one that was claimed these are the bytes of that claim; for one that was not, those that a claim
-/// at this moment would give: only date and key can differ.
+/// For one that was claimed these are the bytes of that claim. For one that is approved on `main` they are
+/// what a claim at this moment would give: only the date can differ. For one that is neither, the
+/// worktree's text is rendered, as a preview.
 pub fn outgoing_bytes(context: &Context, session: &Session, desk: &Desk, id: &DraftId) -> Result<Vec<u8>> {
-    let snapshot = Snapshot::of(&session.repository)?;
+    let repository = &session.repository;
+    let snapshot = Snapshot::of(repository)?;
     let story = snapshot.story(id)?;
     let Some(origin) = drafted(&story) else {
         return Err(CommandError::refused(format!("the ledger does not know {id}"), "it is not sent"));
     };
-    let claimed = claim(&story);
-    let sent = desk.find(id).is_none();
-    let (path, file) = match (sent, claimed) {
-        (true, Some((_, claimed))) => (
-            origin.path.clone(),
-            String::from_utf8_lossy(&session.repository.read(claimed.blob)?).into_owned(),
-        ),
-        _ => current(session, desk, &snapshot, id)?,
-    };
-    let draft = Draft::parse(&path, &file)?;
     let connectors = Connectors::new(&session.wiring, context.host());
-    let desk_id = crate::ledger::Ledger::desk_id(&session.repository)?.unwrap_or_default();
-    let (at, generation) = claimed.map_or((context.now(), 1), |(entry, _)| (entry.at, entry.generation));
-    let mut attachments = Vec::new();
-    for path in &draft.attach {
-        let bytes = session.repository.file_at(desk.tip, path)?.ok_or_else(|| {
-            CommandError::refused(
-                format!("`{path}` is not committed"),
-                "commit the file, or take it out of `attach`",
-            )
-        })?;
-        let name = path.rsplit('/').next().unwrap_or(path);
-        attachments.push(Attachment { name: text::one_line(name, 120), bytes });
-    }
     let from = connectors.our_address(&origin.source);
-    let outgoing =
-        render::outgoing(Key::new(id, generation, &desk_id), at, from, origin, &draft, attachments);
+    let desk_id = Ledger::desk_id(repository)?.unwrap_or_default();
+    let unreadable = || CommandError::refused(format!("{id} cannot be read"), "see `git drafts status`");
+    let outgoing = match (desk.on_desk(id), claim(&story)) {
+        (OnDesk::Approved(blob), claimed) if claimed.is_none_or(|(_, claimed)| claimed.blob != blob) => {
+            let found = desk.find(id).and_then(|file| file.draft.as_ref().ok()).ok_or_else(unreadable)?;
+            let key = Key::new(id, generation(blob, &story), &desk_id);
+            render::outgoing(key, context.now(), from, origin, found, attachments(session, desk, found)?)
+        }
+        (OnDesk::Absent | OnDesk::Approved(_), Some((entry, claimed))) => {
+            let key = Key::new(id, entry.generation, &desk_id);
+            rendered(repository, key, entry.at, from, origin, claimed)?.ok_or_else(unreadable)?
+        }
+        (OnDesk::Draft(_) | OnDesk::Unreadable | OnDesk::Absent | OnDesk::Approved(_), _) => {
+            let (path, file) = current(session, desk, &snapshot, id)?;
+            let found = Draft::parse(&path, &file)?;
+            let key =
+                Key::new(id, generation(crate::git::objects::blob_id(file.as_bytes()), &story), &desk_id);
+            render::outgoing(key, context.now(), from, origin, &found, attachments(session, desk, &found)?)
+        }
+    };
     let transport = connectors.transport_of(&origin.source).unwrap_or_default();
-    let is_hub = matches!(
-        session.wiring.transport(&transport).map(|transport| &transport.kind),
-        Some(TransportKind::Hub(_))
-    );
-    if is_hub {
+    let kind = session.wiring.transport(&transport).map(|transport| &transport.kind);
+    if matches!(kind, Some(TransportKind::Hub(_))) {
         let to: Vec<String> = outgoing.to.iter().map(ToString::to_string).collect();
         let head = format!(
             "Idempotency-Key: {}\nFrom: {}\nTo: {}\nThread: {}\nSubject: {}\n\n",
@@ -120,4 +117,12 @@ pub fn outgoing_bytes(context: &Context, session: &Session, desk: &Desk, id: &Dr
     }
     mail::write::write(&outgoing)
         .map_err(|error| CommandError::Refused { what: error.to_string(), hint: None })
+}
+
+fn attachments(session: &Session, desk: &Desk, found: &Draft) -> Result<Vec<Attachment>> {
+    match judgement::attachments(&session.repository, desk.tip, found) {
+        Ok(attachments) => Ok(attachments.into_iter().map(|(attachment, _)| attachment).collect()),
+        Err(Stop::Held { why, hint }) => Err(CommandError::Refused { what: why, hint }),
+        Err(Stop::Later { why, .. }) => Err(CommandError::Refused { what: why.to_owned(), hint: None }),
+    }
 }

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::settle::{self, subject};
+use super::settle::{self, Bundle, subject};
 use super::wire::source;
 use super::{CommandError, Context, Exit, Result, Session};
 use crate::automatic;
@@ -19,13 +19,13 @@ use crate::brain::{Brain, BrainError, Planned};
 use crate::config::{BrainKind, SourceWiring};
 use crate::connector::{ConnectorError, Source, Window};
 use crate::delivery::OnDesk;
-use crate::desk::{self, Desk};
+use crate::desk::Desk;
 use crate::draft::{self, Draft, Machine, Status};
 use crate::entry::{Drafted, Entry, Fact, Ignored, drafted};
 use crate::error::{FileError, Hint};
 use crate::escalation;
-use crate::git::landing::{self, Change, Landed, Landing, Prepared};
-use crate::git::objects::{Batch, blob_id};
+use crate::git::landing::{self, Change, Landed};
+use crate::git::objects::blob_id;
 use crate::git::{DRAFTS, Repository};
 use crate::id::{DraftId, LENGTH};
 use crate::ledger::{Ledger, Note, Snapshot};
@@ -74,6 +74,7 @@ enum Outcome {
     Known,
     Unreadable,
     Waits,
+    Superseded,
 }
 
 impl Outcome {
@@ -86,6 +87,7 @@ impl Outcome {
             Outcome::Known => "known",
             Outcome::Unreadable => "unreadable",
             Outcome::Waits => "waits",
+            Outcome::Superseded => "superseded",
         }
     }
 }
@@ -122,6 +124,7 @@ struct Candidate {
 
 /// Runs the command.
 pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
+    let now = context.now();
     let session = Session::open(context)?;
     for warning in &session.wiring.warnings {
         context.ui.warn(warning);
@@ -144,7 +147,8 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     tick.print(landed.as_ref());
     if !options.dry_run {
         tick.tell_others().await;
-        note_run(&session, context.now());
+        tick.note_windows(now);
+        note_run(&session, now);
     }
     if failed { Ok(Exit::NeedsYou) } else { Ok(Exit::Done) }
 }
@@ -166,6 +170,8 @@ struct Tick<'s> {
     drafts: Vec<New>,
     ignored: Vec<Note>,
     superseded: Vec<(Note, Change)>,
+    /// The sources of which nothing waits for the next tick.
+    complete: Vec<String>,
 }
 
 impl<'s> Tick<'s> {
@@ -176,7 +182,7 @@ impl<'s> Tick<'s> {
         options: &'s Options,
     ) -> Result<Self> {
         let desk = Desk::read(&session.repository)?;
-        let (policy, policy_bytes) = session.policy(&desk)?;
+        let (policy, policy_bytes) = session.policy(context, &desk)?;
         let mut tick = Self {
             context,
             session,
@@ -193,6 +199,7 @@ impl<'s> Tick<'s> {
             drafts: Vec::new(),
             ignored: Vec::new(),
             superseded: Vec::new(),
+            complete: Vec::new(),
             desk,
         };
         // A brain that cannot be loaded stops the tick before any message is looked at.
@@ -237,7 +244,7 @@ impl<'s> Tick<'s> {
     /// Takes in one source; tells whether it failed in a way that does not pass by itself.
     async fn take_in(&mut self, wiring: &SourceWiring) -> Result<bool> {
         let now = self.context.now();
-        let since = if self.options.all { None } else { self.session.wiring.limits.since(now) };
+        let since = if self.options.all { None } else { self.since(wiring, now) };
         let fetched = match source(wiring).await {
             Ok(source) => {
                 let fetched = source.fetch(&Window { since }).await;
@@ -251,6 +258,11 @@ impl<'s> Tick<'s> {
         match fetched {
             Ok(fetched) => {
                 self.sort_out(wiring, fetched).await?;
+                let all =
+                    !self.rows.iter().any(|row| row.source == wiring.name && row.outcome == Outcome::Waits);
+                if all && !self.options.dry_run {
+                    self.complete.push(wiring.name.clone());
+                }
                 Ok(false)
             }
             Err(error) => {
@@ -261,6 +273,23 @@ impl<'s> Tick<'s> {
                     self.context.ui.hint(&hint);
                 }
                 Ok(!away)
+            }
+        }
+    }
+
+    /// Returns how far back a source is read: as far as the wiring says, counted from when the source was
+    /// last taken in whole, so that a holiday hides nothing.
+    fn since(&self, wiring: &SourceWiring, now: Timestamp) -> Option<Timestamp> {
+        let path = self.session.state.join(window_file(&wiring.name));
+        let last = fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
+        self.session.wiring.limits.since(last.unwrap_or(now).min(now))
+    }
+
+    /// Notes which sources were taken in whole; for after everything is written.
+    fn note_windows(&self, now: Timestamp) {
+        for name in &self.complete {
+            if let Err(error) = fs::write(self.session.state.join(window_file(name)), format!("{now}\n")) {
+                tracing::warn!(%error, "when the source was read could not be noted");
             }
         }
     }
@@ -292,10 +321,12 @@ impl<'s> Tick<'s> {
                 }
             }
         }
+        // By thread and sender: nobody's message may hide behind somebody else's.
         let mut threads: Vec<Vec<Candidate>> = Vec::new();
-        let mut positions: BTreeMap<String, usize> = BTreeMap::new();
+        let mut positions: BTreeMap<(String, String), usize> = BTreeMap::new();
         for candidate in candidates {
-            let position = *positions.entry(candidate.message.thread.clone()).or_insert_with(|| {
+            let who = candidate.message.from.email.to_lowercase();
+            let position = *positions.entry((candidate.message.thread.clone(), who)).or_insert_with(|| {
                 threads.push(Vec::new());
                 threads.len() - 1
             });
@@ -339,16 +370,9 @@ impl<'s> Tick<'s> {
 
     /// Takes the new messages of one thread, oldest first: the last one that wants an answer gets it.
     async fn take_thread(&mut self, wiring: &SourceWiring, thread: Vec<Candidate>) -> Result<()> {
-        let ours = wiring.address.as_slice();
         let mut open: Vec<Candidate> = Vec::new();
         for candidate in thread {
-            match automatic::reason(&candidate.message, ours) {
-                Some(automatic::Reason::FromOurselves) => {
-                    for answered in std::mem::take(&mut open) {
-                        self.ignore(wiring, answered, "answered already");
-                    }
-                    self.ignore(wiring, candidate, "from ourselves");
-                }
+            match automatic::reason(&candidate.message, &wiring.address) {
                 Some(reason) => self.ignore(wiring, candidate, &reason.to_string()),
                 None => open.push(candidate),
             }
@@ -367,6 +391,11 @@ impl<'s> Tick<'s> {
             None => Err(BrainError::Away { what: format!("brain `{brain}` is not loaded") }),
         };
         match planned {
+            // A last message that wants no answer says nothing about the earlier ones.
+            Ok(Planned { plan: Plan { action: Action::Ignore, why, .. }, .. }) => {
+                self.ignore(wiring, last, &text::one_line(&why, 100));
+                return Box::pin(self.take_thread(wiring, open)).await;
+            }
             Ok(planned) => {
                 let id = last.id.clone();
                 let earlier: Vec<Message> = open.iter().map(|candidate| candidate.message.clone()).collect();
@@ -380,6 +409,9 @@ impl<'s> Tick<'s> {
                 let planned =
                     Planned { plan: Plan::escalate(what), route: None, tier: None, brain: brain.clone() };
                 self.judge(wiring, last, planned, &[])?;
+                for waiting in open {
+                    self.row_of(wiring, &waiting.message, Outcome::Waits, "for the next tick");
+                }
             }
         }
         Ok(())
@@ -395,14 +427,16 @@ impl<'s> Tick<'s> {
     ) -> Result<()> {
         let Candidate { id, message } = candidate;
         let Planned { plan, tier, brain, route } = planned;
-        if plan.action == Action::Ignore {
-            self.ignore(wiring, Candidate { id, message }, &text::one_line(&plan.why, 100));
-            return Ok(());
+        // The draft answers the earlier messages of the thread, too, so what they ask for counts as well.
+        let mut noted: Vec<String> = Vec::new();
+        for asked in earlier.iter().chain([&message]) {
+            for class in escalation::classes(asked, Some(&plan), &self.policy.escalate_words) {
+                let class = class.to_string();
+                if !noted.contains(&class) {
+                    noted.push(class);
+                }
+            }
         }
-        let mut noted: Vec<String> = escalation::classes(&message, Some(&plan), &self.policy.escalate_words)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
         if plan.action != Action::Escalate
             && let Some(hit) = secret::scan(&plan.body).first()
         {
@@ -473,8 +507,8 @@ impl<'s> Tick<'s> {
         row.to.clone_from(&draft.to);
         row.findings = findings;
         self.rows.push(row);
-        self.supersede(&message, &id)?;
-        self.add(draft, &message, &recipients, brain);
+        self.supersede(wiring, &message, &recipients, &id)?;
+        self.add(draft, &message, message.digest(), &recipients, brain);
         Ok(())
     }
 
@@ -519,24 +553,24 @@ impl<'s> Tick<'s> {
         row.id = Some(id);
         row.tier = Some(Tier::High);
         self.rows.push(row);
-        let mut note_of = message;
-        note_of.body = what.to_owned();
-        self.add(draft, &note_of, &policy::Recipients::default(), "none".to_owned());
-        // What is told apart by its mistake must be told apart by the same words next time.
-        if let Some(New { note: Note { entry: Entry { fact: Fact::Drafted(drafted), .. }, .. }, .. }) =
-            self.drafts.last_mut()
-        {
-            drafted.digest = what.to_owned();
-        }
+        // What cannot be read is told apart by its mistake.
+        self.add(draft, &message, what.to_owned(), &policy::Recipients::default(), "none".to_owned());
         Ok(())
     }
 
-    fn add(&mut self, draft: Draft, message: &Message, recipients: &policy::Recipients, brain: String) {
+    fn add(
+        &mut self,
+        draft: Draft,
+        message: &Message,
+        digest: String,
+        recipients: &policy::Recipients,
+        brain: String,
+    ) {
         let file = draft.render().into_bytes();
         let path = format!("{DRAFTS}/{}", draft.file_name());
         let fact = Fact::Drafted(Box::new(Drafted {
             message: message.id.clone(),
-            digest: message.digest(),
+            digest,
             source: draft.machine.source.clone(),
             thread: message.thread.clone(),
             date: message.date.as_ref().map(jiff::Zoned::timestamp),
@@ -551,25 +585,40 @@ impl<'s> Tick<'s> {
             desk: self.desk.tip,
             brain,
         }));
-        let mut note = self.note(draft.id(), fact);
+        let mut note = self.note(draft.id(), &[], fact);
         note.files.push(("md", file.clone()));
         self.drafts.push(New { id: draft.id().clone(), draft, file, note });
     }
 
-    /// Takes an older draft of the same thread off the desk, if nobody has touched it.
-    fn supersede(&mut self, message: &Message, by: &DraftId) -> Result<()> {
+    /// Takes an older answer to the same people in the same thread off the desk, if nobody has touched it.
+    ///
+    /// Never what was left to a person: a question that nobody has answered yet must not vanish behind a
+    /// later one.
+    fn supersede(
+        &mut self,
+        wiring: &SourceWiring,
+        message: &Message,
+        recipients: &policy::Recipients,
+        by: &DraftId,
+    ) -> Result<()> {
         for (id, story) in self.session.stories(&self.desk, &self.snapshot)? {
             let Some(origin) = drafted(&story) else { continue };
             let waits = matches!(story.last().map(|entry| &entry.fact), Some(Fact::Drafted(_)));
             let same_thread = origin.thread == message.thread && origin.source == message.source;
-            if !waits || !same_thread || self.desk.on_desk(&id) != OnDesk::Draft(origin.blob) {
+            let same_people = origin.to == recipients.to && origin.cc == recipients.cc;
+            let answered = origin.action != Action::Escalate;
+            let on_desk = self.desk.on_desk(&id) == OnDesk::Draft(origin.blob);
+            if !(waits && same_thread && same_people && answered && on_desk) {
                 continue;
             }
             if !landing::is_untouched(&self.session.repository, &origin.path, origin.blob)? {
                 continue;
             }
             let change = Change { path: origin.path.clone(), blob: origin.blob, bytes: None };
-            let note = self.note(&id, Fact::Superseded { by: by.to_string() });
+            let note = self.note(&id, &story, Fact::Superseded { by: by.to_string() });
+            let mut row = self.made(wiring, &origin.message, Outcome::Superseded, &format!("by {by}"));
+            row.id = Some(id.clone());
+            self.rows.push(row);
             self.superseded.push((note, change));
         }
         Ok(())
@@ -582,12 +631,12 @@ impl<'s> Tick<'s> {
             digest: message.digest(),
             reason: text::one_line(reason, 160),
         };
-        self.ignored.push(self.note(&id, Fact::Ignored(ignored)));
+        self.ignored.push(self.note(&id, &[], Fact::Ignored(ignored)));
         self.row_of(wiring, &message, Outcome::Ignored, reason);
     }
 
-    fn note(&self, id: &DraftId, fact: Fact) -> Note {
-        Note::new(id, Entry { at: self.context.now(), host: self.context.host(), generation: 1, fact })
+    fn note(&self, id: &DraftId, story: &[Entry], fact: Fact) -> Note {
+        Note::new(id, story, Entry { at: self.context.now(), host: self.context.host(), generation: 1, fact })
     }
 
     fn made(&self, wiring: &SourceWiring, message: &str, outcome: Outcome, reason: &str) -> Row {
@@ -625,7 +674,7 @@ impl<'s> Tick<'s> {
     fn land(&mut self) -> Result<Option<Landed>> {
         let mut notes: Vec<Note> = self.drafts.iter().map(|new| new.note.clone()).collect();
         notes.extend(self.ignored.iter().cloned());
-        notes.extend(self.superseded.iter().map(|(note, _)| note.clone()));
+        let cleared: Vec<Note> = self.superseded.iter().map(|(note, _)| note.clone()).collect();
         if notes.is_empty() {
             return Ok(None);
         }
@@ -650,34 +699,14 @@ impl<'s> Tick<'s> {
         changes.extend(self.superseded.iter().map(|(_, change)| change.clone()));
         let message = self.commit_message();
 
-        let _changing = desk::lock(repository)?;
-        landing::heal(repository)?;
-        let mut batch = Batch::new(repository);
-        batch.blob(&self.policy_bytes);
-        let staged = self.ledger.stage(&mut batch, &notes, &ledger_subject, now)?;
-        let prepared: Option<Landing<'_>> =
-            match landing::prepare(repository, &mut batch, &changes, &message, now)? {
-                Prepared::Ready(landing) => Some(landing),
-                Prepared::Nothing { .. } | Prepared::Busy(_) => None,
-            };
-        batch.write()?;
-        if let Some(landing) = &prepared {
-            landing.place()?;
-        }
-        repository.flush()?;
-        self.ledger.commit_staged(staged, &notes, &ledger_subject, now)?;
-        let landed = match prepared {
-            Some(landing) => landing.finish(&message)?,
-            None => Landed::Busy(landing::Busy::Moving),
+        let bundle = Bundle {
+            notes: &notes,
+            cleared: &cleared,
+            subject: &ledger_subject,
+            changes: &changes,
+            message: &message,
         };
-        match landed {
-            // The desk moved at that moment: once more, by the way that starts anew as often as needed.
-            Landed::Busy(_) if !changes.is_empty() => {
-                Ok(Some(landing::land(repository, &changes, &message, now)?))
-            }
-            Landed::Busy(_) => Ok(None),
-            Landed::Done { .. } => Ok(Some(landed)),
-        }
+        Ok(settle::note_and_land(repository, self.ledger, &bundle, &self.policy_bytes, now)?)
     }
 
     /// Writes the desk's commit message: fixed words and trailers, and no text of any message.
@@ -843,6 +872,7 @@ impl<'s> Tick<'s> {
             Outcome::NeedsYou => ("! [needs you]     ", Tone::Attention),
             Outcome::Refused => ("x [refused]       ", Tone::Bad),
             Outcome::Unreadable => ("! [unreadable]    ", Tone::Attention),
+            Outcome::Superseded => ("~ [superseded]    ", Tone::Faint),
             Outcome::Ignored | Outcome::Known | Outcome::Waits => return,
         };
         let mark = ui.paint(tone, mark);
@@ -853,7 +883,7 @@ impl<'s> Tick<'s> {
             }
             Outcome::Refused => format!(" {mark} {id}  no draft     {who} ({}) -> needs you", row.reason),
             Outcome::Unreadable => format!(" {mark} {id}  {tier}       a message that {}", row.reason),
-            Outcome::Ignored | Outcome::Known | Outcome::Waits => {
+            Outcome::Superseded | Outcome::Ignored | Outcome::Known | Outcome::Waits => {
                 format!(" {mark} {id}  {}", row.reason)
             }
         };
@@ -935,6 +965,11 @@ fn take_out_secrets(message: &mut Message) {
 /// Takes the lock of the tick; none where another one holds it.
 fn lock(repository: &Repository) -> Result<Option<File>> {
     super::send::try_lock(repository, "tick.lock")
+}
+
+/// Names the file of a source's window; the source's name is the operator's, and may be any key of TOML.
+fn window_file(source: &str) -> String {
+    format!("window-{}", &crate::message::sha256_hex(source.as_bytes())[..16])
 }
 
 /// Notes when the last tick ran, for `status`.

@@ -203,12 +203,13 @@ pub async fn source(wiring: &SourceWiring) -> Result<Source, ConnectorError> {
     }
 }
 
-async fn hub(name: &str, wiring: &HubWiring) -> Result<Hub, ConnectorError> {
+async fn hub(name: &str, wiring: &HubWiring) -> Result<Box<Hub>, ConnectorError> {
     let token = match &wiring.token {
         Some(reference) => Some(token(reference).await?),
         None => None,
     };
     Hub::new(name, wiring.settings(token))
+        .map(Box::new)
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
 }
 

@@ -58,7 +58,7 @@ pub enum Source {
     /// A Maildir.
     Maildir(maildir::Source),
     /// An agent's inbox on a State Hub.
-    Hub(hub::Hub),
+    Hub(Box<hub::Hub>),
 }
 
 impl Source {
@@ -94,7 +94,7 @@ pub enum Transport {
     /// A program that takes mail as sendmail does.
     Sendmail(sendmail::Transport),
     /// A State Hub.
-    Hub(hub::Hub),
+    Hub(Box<hub::Hub>),
     /// Nothing at all: what would be sent is only noted.
     Null,
 }

@@ -10,11 +10,14 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::objects::{Batch, Changes, blob_id};
 use super::{
@@ -222,11 +225,10 @@ impl Landing<'_> {
         let own = self.repository.own_dir();
         fs::create_dir_all(&own).map_err(|error| unwritable_io(&own, &error))?;
         write_intent(&own, self.commit, &self.changes)?;
-        for (number, change) in self.changes.iter().enumerate() {
+        for change in &self.changes {
             if let Some(bytes) = &change.bytes {
-                let aside = own.join(format!("aside-{number}"));
                 let path = top.join(&change.path);
-                place_file(&aside, &path, bytes).map_err(|error| unwritable_io(&path, &error))?;
+                place_file(&own, &path, bytes).map_err(|error| unwritable_io(&path, &error))?;
             }
         }
         self.write_index(&own, top).map_err(|error| unwritable("the index", &error))
@@ -306,17 +308,27 @@ pub fn is_untouched(repository: &Repository, path: &str, blob: ObjectId) -> Resu
     Ok(repository.staged(path)? == Some(blob) && holds(&top.join(path), blob))
 }
 
+/// What [`heal`] put right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Healed {
+    /// Each thing, as a sentence.
+    pub lines: Vec<String>,
+    /// Drafts that had landed and that the half-done landing took away again: whoever committed right
+    /// after the crash removed them without knowing.
+    pub lost: Vec<String>,
+}
+
 /// Puts right what a crash in the middle of a landing left behind, and returns what that was.
 ///
 /// Runs under the desk's lock, before anything else touches the desk. Decides by state: what the
 /// branch, the index and the worktree say, with the intent only as a list of places to look.
-pub fn heal(repository: &Repository) -> Result<Vec<String>> {
+pub fn heal(repository: &Repository) -> Result<Healed> {
     let own = repository.own_dir();
     let intent = read_intent(&own)?;
     let aside = own.join(INDEX_ASIDE);
     let index = index_path(repository);
     let lock = lock_of(&index);
-    let mut healed = Vec::new();
+    let mut healed = Healed::default();
 
     let tip = repository.tip(MAIN)?;
     let landed = match (&intent, tip) {
@@ -329,16 +341,27 @@ pub fn heal(repository: &Repository) -> Result<Vec<String>> {
         } else {
             remove(&lock)?;
         }
-        healed.push("removed the index lock of a landing that was cut off".to_owned());
+        healed.lines.push("removed the index lock of a landing that was cut off".to_owned());
     }
     remove(&aside)?;
+    // libgit2 writes the copy under a lock of its own.
+    remove(&lock_of(&aside))?;
     let Some((commit, changes)) = intent else { return Ok(healed) };
     if remove_stale_ref_lock(repository, MAIN, commit)? {
-        healed.push("removed the lock of `main` of a landing that was cut off".to_owned());
+        healed.lines.push("removed the lock of `main` of a landing that was cut off".to_owned());
+    }
+    for (put, _, path) in &changes {
+        let there = match tip {
+            Some(tip) => repository.entry_at(tip, path)?.is_some(),
+            None => false,
+        };
+        if *put && landed && !there {
+            healed.lost.push(path.clone());
+        }
     }
     let on_main = repository.head()? == Head::Branch(MAIN.to_owned());
     if let (Some(top), true) = (repository.worktree(), on_main) {
-        healed.extend(heal_worktree(repository, &own, top, landed, tip, &changes)?);
+        healed.lines.extend(heal_worktree(repository, &own, top, landed, tip, &changes)?);
     }
     remove(&own.join(INTENT))?;
     Ok(healed)
@@ -523,23 +546,53 @@ fn holds(path: &Path, blob: ObjectId) -> bool {
 }
 
 /// Creates a file with its whole content at once, never over another.
-fn place_file(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+///
+/// Where the file system can, the file has no name before it is whole, so that nobody's `git add -A`
+/// can pick up half of it; elsewhere it is written in our own folder and linked.
+fn place_file(own: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let placed = match place_nameless(folder, path, bytes) {
+        Err(error) if is_unsupported(&error) => place_by_link(&own.join("aside"), path, bytes),
+        placed => placed,
+    };
+    match placed {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && fs::read(path)? == bytes => Ok(()),
+        placed => placed,
     }
-    match fs::remove_file(aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+}
+
+fn place_nameless(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let mut file = fs::File::from(rustix::fs::open(folder, flags, Mode::from_raw_mode(0o666))?);
+    file.write_all(bytes)?;
+    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+fn place_by_link(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    remove_if_there(aside)?;
     fs::File::create_new(aside)?.write_all(bytes)?;
     let linked = fs::hard_link(aside, path);
     fs::remove_file(aside)?;
     match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && fs::read(path)? == bytes => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             fs::File::create_new(path)?.write_all(bytes)
         }
         linked => linked,
+    }
+}
+
+/// Tells whether a file system, or a system without `/proc`, cannot make files without a name.
+fn is_unsupported(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL | Errno::NOSYS))
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -589,10 +642,8 @@ fn write_index_aside(
     let failed = |error: io::Error| git2::Error::from_str(&error.to_string());
     let aside = own.join(INDEX_ASIDE);
     // Never written in place: after a crash the old file may share its inode with the index itself.
-    match fs::remove_file(&aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
+    remove_if_there(&aside).map_err(failed)?;
+    remove_if_there(&lock_of(&aside)).map_err(failed)?;
     match fs::copy(index_path(repository), &aside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
@@ -724,10 +775,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 }
 
 fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable_io(path, &error)),
-        _ => Ok(()),
-    }
+    remove_if_there(path).map_err(|error| unwritable_io(path, &error))
 }
 
 fn no_main() -> GitError {

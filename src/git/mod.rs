@@ -173,23 +173,31 @@ pub enum Swap {
 pub struct Repository {
     inner: git2::Repository,
     common: PathBuf,
+    worktree: Option<PathBuf>,
 }
 
 impl Repository {
-    /// Opens the repository of exactly this worktree or bare folder.
+    /// Opens the repository of exactly this worktree or bare folder; a linked worktree stands for the
+    /// main one, whose index and files are the desk's.
     ///
     /// # Errors
     /// [`GitError::NoRepository`], and [`GitError::Unsupported`] for what libgit2 cannot handle.
     pub fn open(path: &Path) -> Result<Self> {
         let inner = with_durable_refs(|| {
-            let inner = git2::Repository::open(path)?;
+            let mut inner = git2::Repository::open(path)?;
+            if inner.is_worktree() {
+                inner = git2::Repository::open(inner.commondir())?;
+            }
             // The reference store is made on first use, and keeps the setting of that moment.
             let _ = inner.refname_to_id(MAIN);
             Ok(inner)
         })
         .map_err(|error| not_opened(path, &error))?;
-        let common = inner.commondir().to_path_buf();
-        Ok(Self { inner, common })
+        // libgit2 ends folders in `/`; people do not.
+        let plain = |path: &Path| path.components().collect::<PathBuf>();
+        let common = plain(inner.commondir());
+        let worktree = inner.workdir().map(plain);
+        Ok(Self { inner, common, worktree })
     }
 
     /// Finds the repository that `path` lies in.
@@ -226,7 +234,7 @@ impl Repository {
 
     /// Returns the main worktree; none in a bare repository.
     pub fn worktree(&self) -> Option<&Path> {
-        self.inner.workdir()
+        self.worktree.as_deref()
     }
 
     /// Returns where people know this repository: its worktree, or the bare folder itself.

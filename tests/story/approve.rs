@@ -506,5 +506,6 @@ fn a_message_that_came_meanwhile_stops_the_answer() {
     // The operator read it, and wants it sent all the same.
     desk.drafts(&["resolve", &id, "--resend"]).succeeds();
     desk.send();
-    assert_eq!(desk.story(&id), "drafted claimed stale withdrawn claimed stale");
+    assert_eq!(desk.story(&id), "drafted claimed stale withdrawn claimed sending sent");
+    assert_eq!(desk.sent().len(), 1);
 }

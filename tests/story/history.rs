@@ -184,12 +184,14 @@ fn a_cherry_pick_sends_once() {
 }
 
 #[test]
-fn a_patch_from_a_colleague_is_approved_by_whoever_applies_it() {
-    let desk = approved_on_a_branch();
-    let patch = desk.git_says(&["format-patch", "-1", "--stdout", "side"]).replace(SAM, KIM);
-    fs::write(desk.home().join("patch"), format!("{patch}\n")).unwrap();
-    desk.git(&["am", "-q", desk.home().join("patch").to_str().unwrap()]);
-    check_sent_once(&desk);
+fn a_patch_of_ones_own_sends_and_one_of_a_strangers_does_not() {
+    for (author, sent) in [(SAM, 1), (KIM, 0)] {
+        let desk = approved_on_a_branch();
+        let patch = desk.git_says(&["format-patch", "-1", "--stdout", "side"]).replace(SAM, author);
+        fs::write(desk.home().join("patch"), format!("{patch}\n")).unwrap();
+        desk.git(&["am", "-q", desk.home().join("patch").to_str().unwrap()]).drafts(&["run"]).succeeds();
+        assert_eq!(desk.sent().len(), sent, "{author} {}", desk.seen());
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn a_new_desk_is_made_with_its_wiring() {
     desk.drafts(&["check"]);
     assert_snapshot!(desk.seen(), @"
     ok      wiring ~/.config/git-drafts/config.toml
-    ok      repository ~/drafts/
+    ok      repository ~/drafts
     ok      ledger, 0 unfinished
     ok      5 hooks in place
     ok      drafts.toml
@@ -86,7 +86,7 @@ fn a_hook_that_is_no_shell_script_is_left_alone_and_said() {
     Made a drafts repository in ~/drafts
     Wrote the wiring ~/.config/git-drafts/config.toml; say there where messages come from
     2> warning: hook ~/drafts/.git/hooks/post-commit is no shell script: approvals wait for the timer
-    2> hint: add this line to it: '[program]' -C '~/drafts/' hook post-commit "$@" </dev/null || :
+    2> hint: add this line to it: '[program]' -C '~/drafts' hook post-commit "$@" </dev/null || :
     exit 1
     "#);
     assert_eq!(fs::read_to_string(&hook).unwrap(), "#!/usr/bin/env python3\n");

@@ -132,8 +132,12 @@ fn a_clone_without_the_ledger_sends_nothing_and_init_takes_it_from_the_remote() 
     desk.drafts(&["init", "."]).succeeds();
     assert_snapshot!(desk.seen(), @"
     Made a drafts repository in ~/clone
-    2> took the ledger from the remote
+    2> took the ledger from the remote; another clone ticks and sends (see --take-over)
     ");
+    // The other clone may be at it; only a person can know that it is not.
+    desk.drafts(&["send"]).fails(128).says("another clone of this desk ticks and sends");
+    assert_eq!(desk.sent(), []);
+    desk.drafts(&["init", "--take-over", "."]).succeeds();
     desk.send();
     assert_eq!(desk.sent().len(), 1);
 }

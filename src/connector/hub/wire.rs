@@ -256,8 +256,9 @@ pub fn read_outcome(fields: &Fields, answer: Result<Answer, HttpError>, now: Tim
         // See Other is how a server answers a post that it has taken.
         303 => Outcome::Unsure { reason: format!("{reason}; redirects are not followed") },
         300..=399 => Outcome::Failed { reason: format!("{reason}; redirects are not followed") },
-        409 => Outcome::Failed { reason: "the hub has this key with another text".to_owned() },
-        429 => later(reason, until),
+        // Our text for a key never changes, so this may as well mean that the first request is still at it.
+        409 => Outcome::Unsure { reason: "the hub says that it has this key with another text".to_owned() },
+        408 | 425 | 429 => later(reason, until),
         503 if until.is_some() => later(reason, until),
         400..=499 => Outcome::Failed { reason },
         _ => Outcome::Unsure { reason },
@@ -270,7 +271,8 @@ pub fn read_found(settings: &Settings, answer: Result<Answer, HttpError>) -> Fou
     let page = accept(answer, "for a key").and_then(|answer| read_page(fields, &answer));
     let messages = match page {
         Ok((messages, _)) => messages,
-        Err(error) => return Found::Unknown { reason: error.to_string() },
+        Err(ConnectorError::Away { what }) => return Found::Away { reason: what },
+        Err(error @ ConnectorError::Refused { .. }) => return Found::Unknown { reason: error.to_string() },
     };
     let unknown = |reason: &str| Found::Unknown { reason: reason.to_owned() };
     match messages.as_slice() {
@@ -688,7 +690,8 @@ mod tests {
         check(303, "", "unsure: the hub answered 303; redirects are not followed");
         check(400, no, "failed: the hub answered 400 (no such agent)");
         check(401, "", "failed: the hub answered 401");
-        check(409, no, "failed: the hub has this key with another text");
+        check(409, no, "unsure: the hub says that it has this key with another text");
+        check(408, "", "deferred 60: the hub answered 408");
         check(429, no, "deferred 60: the hub answered 429 (no such agent)");
         check(500, no, "unsure: the hub answered 500 (no such agent)");
         check(503, "", "unsure: the hub answered 503");
@@ -721,6 +724,7 @@ mod tests {
             let told = match read_found(&settings(), answer) {
                 Found::Yes { receipt } => format!("yes: {receipt}"),
                 Found::No => "no".to_owned(),
+                Found::Away { reason } => format!("away: {reason}"),
                 Found::Unknown { reason } => format!("unknown: {reason}"),
             };
             assert_eq!(told, expected);
@@ -731,9 +735,10 @@ mod tests {
         check(page(json!([ours])), "yes: hub message m1");
         check(page(json!([raw()])), "unknown: the hub answered with a message of somebody else");
         check(page(json!([ours, ours])), "unknown: the hub answered with more than one message");
+        check(Ok(answer(503, &[], "")), "away: the hub answered 503 when asked for a key");
+        check(Err(broken()), "away: no whole answer from http://hub: reset");
         check(Ok(answer(404, &[], "")), "unknown: the hub answered 404 when asked for a key");
         check(Ok(answer(200, &[], "{}")), "unknown: the hub's answer has no list `messages`");
-        check(Err(broken()), "unknown: no whole answer from http://hub: reset");
     }
 
     #[test]

@@ -1,0 +1,301 @@
+//! Judges an approval by everything that was ever said about the draft, right before it is claimed and
+//! again before it is sent.
+//!
+//! Each check is a function of its own and says what stands in the way. What cannot be read stands in
+//! the way of its own draft only, and is never taken for "is not there".
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{CommandError, Context, Session};
+use crate::approval::{self, Approval};
+use crate::desk::{self, Desk, DeskFile};
+use crate::draft::{self, Draft};
+use crate::entry::{Claimed, Drafted, Entry, drafted};
+use crate::error::Hint;
+use crate::git::{GitError, Repository};
+use crate::id::{DraftId, ObjectId};
+use crate::ledger::Snapshot;
+use crate::outgoing::Attachment;
+use crate::plan::{Gate, Tier};
+use crate::policy::{self, Mode, Policy, Recipients};
+use crate::secret;
+use crate::text;
+
+/// The most bytes of all attachments of one answer.
+const ATTACHMENTS_BYTES_MAX: usize = 25 * 1024 * 1024;
+
+/// The folder of our own in the repository where first sights of approvals are noted.
+const SEEN: &str = "seen";
+
+/// Why an approved draft is not sent now.
+#[derive(Debug)]
+pub enum Stop {
+    /// Something forbids it.
+    Held {
+        /// What.
+        why: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// It goes later.
+    Later {
+        /// When.
+        until: Timestamp,
+        /// Why.
+        why: &'static str,
+    },
+}
+
+impl Stop {
+    fn held(why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Stop::Held { why: why.into(), hint: Some(hint.into()) }
+    }
+}
+
+/// One draft's own trouble must not stop the others.
+impl From<GitError> for Stop {
+    fn from(error: GitError) -> Self {
+        Stop::Held { why: error.to_string(), hint: error.hint() }
+    }
+}
+
+impl From<CommandError> for Stop {
+    fn from(error: CommandError) -> Self {
+        Stop::Held { why: error.to_string(), hint: error.hint() }
+    }
+}
+
+impl From<crate::ledger::LedgerError> for Stop {
+    fn from(error: crate::ledger::LedgerError) -> Self {
+        Stop::Held { why: error.to_string(), hint: error.hint() }
+    }
+}
+
+/// Everything that is said about one approval.
+#[derive(Clone, Copy)]
+pub struct Case<'c> {
+    /// The clock and the host.
+    pub context: &'c Context,
+    /// The desk's repository and wiring.
+    pub session: &'c Session,
+    /// The tip of `main`.
+    pub desk: &'c Desk,
+    /// The ledger.
+    pub snapshot: &'c Snapshot<'c>,
+    /// The policy in force.
+    pub policy: &'c Policy,
+    /// The draft.
+    pub id: &'c DraftId,
+    /// Its entries.
+    pub story: &'c [Entry],
+    /// The approved bytes.
+    pub blob: ObjectId,
+    /// Whether the undo window and `send_after` are still to be waited for.
+    pub waits: bool,
+}
+
+/// Judges an approval, and returns the claim that it allows.
+pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
+    let (origin, file) = known(case)?;
+    let found =
+        file.draft.as_ref().map_err(|error| Stop::Held { why: error.to_string(), hint: error.hint() })?;
+    machine_keys(case, origin, file, found)?;
+    let judged_by = policy_of_its_day(case, origin)?;
+    let policies = [&judged_by, case.policy];
+    let approval = approver(case, &policies)?;
+    let tier = gate(&policies, origin, found)?;
+    content(&policies, file, found)?;
+    if case.waits {
+        wait(case, &policies, tier, found, &approval)?;
+    }
+    let attachments = attachments(&case.session.repository, approval.commit, found)?;
+    let Some(source) = case.session.wiring.source(&origin.source) else {
+        return Err(Stop::held(
+            format!(
+                "the wiring has no source `{}`, so nobody knows who answers",
+                text::one_line(&origin.source, 60)
+            ),
+            format!("add it to {}", case.context.shown(&case.session.wiring_path)),
+        ));
+    };
+    Ok(Claimed {
+        blob: case.blob,
+        attachments: attachments.iter().map(|(_, id)| *id).collect(),
+        commit: approval.commit,
+        approver: text::one_line(&format!("{} <{}>", approval.name, approval.email), 200),
+        signed: false,
+        transport: source.transport.clone(),
+    })
+}
+
+/// Forgets when an approval was first seen, once it is claimed.
+pub fn forget_first_sight(repository: &Repository, claimed: &Claimed) {
+    let path = seen_path(repository, claimed.commit, claimed.blob);
+    if let Err(error) = fs::remove_file(&path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::debug!(%error, "a first sight is kept");
+    }
+}
+
+/// Returns the attachments of a draft as a commit has them.
+pub fn attachments(
+    repository: &Repository,
+    commit: ObjectId,
+    found: &Draft,
+) -> Result<Vec<(Attachment, ObjectId)>, Stop> {
+    let mut attachments = Vec::new();
+    let mut total = 0;
+    for path in &found.attach {
+        let held = |what: &str| {
+            Stop::held(
+                format!("`{}` {what}", text::one_line(path, 100)),
+                "commit the file, or take it out of `attach`",
+            )
+        };
+        let entry =
+            repository.entry_at(commit, path)?.ok_or_else(|| held("is not in the approving commit"))?;
+        if !desk::is_plain(entry.mode) {
+            return Err(held("is not a plain file"));
+        }
+        let bytes = repository.read(entry.id)?;
+        if bytes.starts_with(b"version https://git-lfs.github.com/spec/") {
+            return Err(held("is a pointer of Git LFS and not the file"));
+        }
+        total += bytes.len();
+        if total > ATTACHMENTS_BYTES_MAX {
+            return Err(held("makes the attachments larger than 25 MiB"));
+        }
+        attachments.push((Attachment { name: file_name(path), bytes }, entry.id));
+    }
+    Ok(attachments)
+}
+
+/// Returns the name under which an attachment goes out.
+pub fn file_name(path: &str) -> String {
+    text::one_line(path.rsplit('/').next().unwrap_or(path), 120)
+}
+
+fn known<'c>(case: &Case<'c>) -> Result<(&'c Drafted, &'c DeskFile), Stop> {
+    match (drafted(case.story), case.desk.find(case.id)) {
+        (Some(origin), Some(file)) => Ok((origin, file)),
+        _ => Err(Stop::held("the ledger does not say where it comes from", "delete the file and commit")),
+    }
+}
+
+fn machine_keys(case: &Case<'_>, origin: &Drafted, file: &DeskFile, found: &Draft) -> Result<(), Stop> {
+    let landed = case.snapshot.file(case.id, "drafted", "md")?.unwrap_or_default();
+    let landed = Draft::parse(&origin.path, &String::from_utf8_lossy(&landed))
+        .map_err(|_| Stop::held("the ledger's copy of it cannot be read", "see `git drafts check`"))?;
+    match draft::changed_machine_keys(&landed.machine, &found.machine).first() {
+        None => Ok(()),
+        Some(changed) => Err(Stop::held(
+            format!("{}: a key of the machine's was changed: {}", file.path, text::one_line(changed, 300)),
+            "put the old value back: only the keys above `[draft]` are yours",
+        )),
+    }
+}
+
+fn policy_of_its_day(case: &Case<'_>, origin: &Drafted) -> Result<Policy, Stop> {
+    match case.snapshot.policy(origin.policy)? {
+        Some(bytes) => Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes)).map_err(|error| {
+            Stop::held(format!("the policy that judged it: {error}"), "see `git drafts check`")
+        }),
+        None => Err(Stop::held("the policy that judged it is gone", "see `git drafts check`")),
+    }
+}
+
+fn approver(case: &Case<'_>, policies: &[&Policy]) -> Result<Approval, Stop> {
+    let repository = &case.session.repository;
+    let owner = case.session.owner();
+    let mode =
+        if policies.iter().any(|policy| policy.mode == Mode::Merge) { Mode::Merge } else { Mode::Commit };
+    let may_approve = |email: &str| policy::may_approve(policies, email, owner.as_deref());
+    let look = desk::approval_facts(repository, case.blob);
+    let descends = |later, earlier| repository.descends(later, earlier);
+    approval::find(case.desk.tip, mode, may_approve, look, descends)?
+        .map_err(|refusal| Stop::held(text::one_line(&refusal.to_string(), 300), refusal.hint()))
+}
+
+fn gate(policies: &[&Policy], origin: &Drafted, found: &Draft) -> Result<Tier, Stop> {
+    let envelope = Recipients { to: origin.to.clone(), cc: origin.cc.clone() };
+    let tier = policy::tier_to_send(policies, found, !policy::strangers(found, &envelope).is_empty());
+    match policy::strictest_gate(policies, tier) {
+        Gate::Auto | Gate::Approve => Ok(tier),
+        Gate::ApproveSigned => Err(Stop::held(
+            format!("tier {tier} asks for a signed approval, which this version cannot check"),
+            format!(
+                "set `{tier} = \"approve\"` under [gates] in drafts.toml for new drafts, or answer it by hand"
+            ),
+        )),
+    }
+}
+
+fn content(policies: &[&Policy], file: &DeskFile, found: &Draft) -> Result<(), Stop> {
+    for policy in policies {
+        if let Some(finding) = policy::obstacles(policy, found).first() {
+            return Err(Stop::held(finding.to_string(), format!("mend {}, and commit", file.path)));
+        }
+    }
+    match secret::scan(&format!("{}\n{}", found.subject, found.body)).iter().find(|hit| hit.hard) {
+        None => Ok(()),
+        Some(hit) => Err(Stop::held(
+            format!("there is a secret in it ({})", hit.kind),
+            "take it out, and change it where it is used: it is in the history now",
+        )),
+    }
+}
+
+/// Waits for the undo window, from when this approval was first seen, and for `send_after`.
+fn wait(
+    case: &Case<'_>,
+    policies: &[&Policy],
+    tier: Tier,
+    found: &Draft,
+    approval: &Approval,
+) -> Result<(), Stop> {
+    let now = case.context.now();
+    if let Some(until) = found.send_after.filter(|after| *after > now) {
+        return Err(Stop::Later { until, why: "`send_after`" });
+    }
+    let undo = policies.iter().map(|policy| policy.undo_seconds(tier)).max().unwrap_or(0);
+    if undo == 0 {
+        return Ok(());
+    }
+    let until = first_sight(case, approval.commit)? + SignedDuration::from_secs(i64::from(undo));
+    if until > now { Err(Stop::Later { until, why: "time to take it back" }) } else { Ok(()) }
+}
+
+/// Returns when the sender first saw this approval, and notes it if that is now.
+fn first_sight(case: &Case<'_>, commit: ObjectId) -> Result<Timestamp, Stop> {
+    let now = case.context.now();
+    let path = seen_path(&case.session.repository, commit, case.blob);
+    let failed = |error| Stop::from(CommandError::system(&path, error));
+    match fs::read_to_string(&path) {
+        // A clock that went back must not make an approval wait for years.
+        Ok(text)
+            if let Ok(seen) = text.trim().parse::<Timestamp>()
+                && seen <= now =>
+        {
+            return Ok(seen);
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let aside = path.with_extension("new");
+    let folder = path.parent().unwrap_or(&path);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&aside, format!("{now}\n")))
+        .and_then(|()| fs::rename(&aside, &path))
+        .map_err(failed)?;
+    Ok(now)
+}
+
+fn seen_path(repository: &Repository, commit: ObjectId, blob: ObjectId) -> PathBuf {
+    repository.own_dir().join(SEEN).join(format!("{commit}-{blob}"))
+}
