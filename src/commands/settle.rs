@@ -12,7 +12,7 @@ use crate::desk::{self, Desk};
 use crate::entry::{Drafted, Entry, Fact, drafted};
 use crate::git::landing::{self, Busy, Change, Healed, Landed, Prepared};
 use crate::git::objects::Batch;
-use crate::git::{GitError, Repository};
+use crate::git::{GitError, MAIN, Repository};
 use crate::id::DraftId;
 use crate::ledger::{Ledger, LedgerError, Note, Snapshot};
 use crate::outgoing::Capabilities;
@@ -159,7 +159,11 @@ pub fn note_and_land(
     let landed = match prepared {
         Prepared::Ready(landing) => landing.finish(message)?,
         Prepared::Busy(busy) => Landed::Busy(busy),
-        Prepared::Nothing { .. } => return Ok(None),
+        // What was left out, and why, is for whoever shows it.
+        Prepared::Nothing { kept } => {
+            let tip = repository.tip(MAIN)?.filter(|_| !kept.is_empty());
+            return Ok(tip.map(|commit| Landed::Done { commit, kept }));
+        }
     };
     match landed {
         // The desk moved at that moment: once more, by the way that starts anew as often as needed.
