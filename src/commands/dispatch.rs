@@ -246,7 +246,15 @@ impl Dispatcher<'_, '_, '_> {
             }
         }
         let noted = subject("noted", notes.iter().map(|note| &note.id));
-        let mut moved = !self.ledger.append(&notes, &noted, self.context.now())?.is_empty();
+        let added = self.ledger.append(&notes, &noted, self.context.now())?;
+        for note in notes.iter().filter(|note| added.contains(&note.id)) {
+            let story = snapshot.story(&note.id)?;
+            if let Some(origin) = drafted(&story) {
+                let key = Key::new(&note.id, note.entry.generation, self.ledger.desk());
+                self.connectors.after(origin, &key, &note.entry.fact).await;
+            }
+        }
+        let mut moved = !added.is_empty();
         moved |= self.append_claims(&claims)?;
         moved |= self.send_all(outbound).await?;
         moved |= self.clear(clear)?;
