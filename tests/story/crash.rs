@@ -154,7 +154,6 @@ fn a_mail_program_that_refuses_fails_and_one_that_says_later_is_asked_later() {
 }
 
 #[test]
-#[ignore = "an approval that was deferred and then lost by a reset never comes back to the desk"]
 fn a_draft_that_was_deferred_and_lost_by_a_reset_lands_again() {
     let desk = with_sendmail();
     let id = desk.id("invoice");

@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::approve::{wait_until, with_answer};
-use crate::support::desk::{Desk, KIM, Mail, SAM};
+use crate::support::desk::{Desk, KIM, SAM};
+use crate::support::mail::Mail;
 
 /// A desk with an escalation of tier high that is answered and approved, and that no hook saw.
 fn with_grave_answer() -> Desk {
