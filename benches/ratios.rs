@@ -90,6 +90,7 @@ fn land_ours(files: &[Draft]) -> Duration {
         subject: "drafted",
         changes: &changes,
         message: "draft: bench\n",
+        hold: None,
     };
     note_and_land(&repository, &ledger, &bundle, policy, now).expect("it lands").expect("there is something");
     began.elapsed()
@@ -234,6 +235,7 @@ fn land_waiting(bed: &Bed, count: usize) {
         subject: "drafted",
         changes: &changes,
         message: "draft: bench\n",
+        hold: None,
     };
     note_and_land(&repository, &ledger, &bundle, b"version = 1\n", now()).expect("it lands");
 }

@@ -309,6 +309,16 @@ fn without_blank_edges(text: &str) -> &str {
 ///
 /// Every line of theirs is quoted, so that nothing in it can look like a fence, scissors or a key.
 pub fn context(messages: &[&Message], needs_you: bool, bytes_max: usize) -> String {
+    context_after("", messages, needs_you, bytes_max)
+}
+
+/// Returns what a context quotes: everything from its first message on.
+pub fn quoted_part(context: &str) -> &str {
+    context.find("\nFrom: ").map_or("", |start| &context[start..])
+}
+
+/// Writes a context whose first part is what older drafts of the thread quoted ([`quoted_part`]).
+pub fn context_after(older: &str, messages: &[&Message], needs_you: bool, bytes_max: usize) -> String {
     let mut context = String::from(
         "Everything below this line is context and is never sent.\n\
          To send: set status to \"approved\" above and commit. To reject: delete this file and commit.\n",
@@ -316,6 +326,11 @@ pub fn context(messages: &[&Message], needs_you: bool, bytes_max: usize) -> Stri
     if needs_you {
         context
             .push_str("NEEDS YOU: there is no answer yet. Write it above the line, or delete this file.\n");
+    }
+    // Twice the bound is enough for any thread that a person will read.
+    context.push_str(text::bounded(older, bytes_max).0);
+    if !older.is_empty() && !context.ends_with('\n') {
+        context.push('\n');
     }
     for message in messages {
         context.push_str(&format!("\nFrom: {}\n", message.from));

@@ -36,6 +36,10 @@ const ROUNDS_MAX: usize = 12;
 /// How many drafts begin to be sent by one ledger entry, where the receiver dedupes.
 const CHUNK: usize = 100;
 
+/// How often a draft is transmitted in one pass, where that is safe: a lost answer is settled at once, and
+/// a receiver that keeps losing them is left alone for a while.
+const TRIES_MAX: usize = 2;
+
 /// When a receiver that could not say what it has is asked again.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
@@ -125,7 +129,7 @@ pub async fn pass(
         lock,
         pass: Pass::default(),
         told: BTreeSet::new(),
-        tried: BTreeSet::new(),
+        tries: BTreeMap::new(),
     };
     dispatcher.pass.healed = settled.healed;
     for (id, reason) in settled.rejected {
@@ -151,8 +155,8 @@ struct Dispatcher<'s, 'c, 'w> {
     desk: Desk,
     /// What was told in this pass already, so that a held draft is told once.
     told: BTreeSet<(DraftId, String)>,
-    /// What was transmitted or asked for in this pass already; nobody is asked twice in one breath.
-    tried: BTreeSet<DraftId>,
+    /// How often each draft was transmitted or asked for in this pass.
+    tries: BTreeMap<DraftId, usize>,
 }
 
 /// A claimed draft on its way out.
@@ -208,7 +212,9 @@ impl Dispatcher<'_, '_, '_> {
                         "it was being sent when the sender stopped, and the receiver cannot be asked";
                     notes.push(self.unsure(id, story, reason));
                 }
-                Step::Ask { .. } | Step::Resend if self.tried.contains(id) => {
+                Step::Ask { .. } | Step::Resend
+                    if self.tries.get(id).is_some_and(|tries| *tries >= TRIES_MAX) =>
+                {
                     self.wait_until(self.context.now() + TRY_AGAIN);
                 }
                 Step::Ask { resend } => match self.ask(id, story).await {
@@ -226,7 +232,7 @@ impl Dispatcher<'_, '_, '_> {
                         ));
                     }
                     Answer::Later(reason) => {
-                        self.tried.insert(id.clone());
+                        self.tries.insert(id.clone(), TRIES_MAX);
                         self.later(id, story, self.context.now() + TRY_AGAIN, &reason);
                     }
                 },
@@ -247,14 +253,15 @@ impl Dispatcher<'_, '_, '_> {
         }
         let noted = subject("noted", notes.iter().map(|note| &note.id));
         let added = self.ledger.append(&notes, &noted, self.context.now())?;
-        for note in notes.iter().filter(|note| added.contains(&note.id)) {
-            let story = snapshot.story(&note.id)?;
-            if let Some(origin) = drafted(&story) {
-                let key = Key::new(&note.id, note.entry.generation, self.ledger.desk());
+        let mut moved = !added.is_empty();
+        for (note, (id, story)) in
+            notes.iter().filter_map(|note| Some((note, stories.iter().find(|(id, _)| *id == note.id)?)))
+        {
+            if let (Some(origin), true) = (drafted(story), added.contains(id)) {
+                let key = Key::new(id, note.entry.generation, self.ledger.desk());
                 self.connectors.after(origin, &key, &note.entry.fact).await;
             }
         }
-        let mut moved = !added.is_empty();
         moved |= self.append_claims(&claims)?;
         moved |= self.send_all(outbound).await?;
         moved |= self.clear(clear)?;
@@ -370,7 +377,7 @@ impl Dispatcher<'_, '_, '_> {
         let begun = self.ledger.append(&begins, &names, self.context.now())?;
         let mut outcomes = Vec::new();
         for draft in ready.iter().filter(|draft| draft.began || begun.contains(&draft.id)) {
-            self.tried.insert(draft.id.clone());
+            *self.tries.entry(draft.id.clone()).or_default() += 1;
             let outcome =
                 self.connectors.send(transport, &draft.outgoing, self.lock, self.context.now()).await;
             tracing::info!(draft = %draft.id, transport, ?outcome, "transmitted");
@@ -421,9 +428,11 @@ impl Dispatcher<'_, '_, '_> {
             Outcome::Unsure { reason } => {
                 let Capabilities { dedupes, can_find } = self.connectors.capabilities(transport);
                 if dedupes || can_find {
-                    // `sending` stays the last word, and the next run finds out.
+                    // `sending` stays the last word: the next round, or the next run, finds out.
                     let until = self.context.now() + TRY_AGAIN;
-                    self.later(&draft.id, &draft.story, until, &reason);
+                    if self.tries.get(&draft.id).is_some_and(|tries| *tries >= TRIES_MAX) {
+                        self.later(&draft.id, &draft.story, until, &reason);
+                    }
                     return None;
                 }
                 (Fact::Unsure { reason: reason.clone() }, What::Unsure(reason))

@@ -51,18 +51,11 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let repository = Repository::open(&context.directory)?;
-    // git runs hooks in the worktree that it works on; a linked one is on another branch than the desk.
-    let elsewhere = match (env::current_dir(), repository.worktree()) {
-        (Ok(here), Some(top)) => here.canonicalize().ok() != top.canonicalize().ok(),
-        _ => false,
-    };
-    if elsewhere && options.name == "prepare-commit-msg" {
-        return Ok(Exit::Done);
-    }
     if options.name == "prepare-commit-msg" {
         return prepare(context, &repository, options);
     }
-    if options.name == "post-commit" {
+    // A merge asks for its message as a commit does, and rings otherwise.
+    if matches!(options.name.as_str(), "post-commit" | "post-merge") {
         landing::drop_lease(&repository)?;
     }
     // A rebase rings once for each commit that it replays, and `main` moves when it is done: then it
@@ -76,6 +69,9 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let desk = Desk::read(&repository)?;
+    if options.name == "post-commit" {
+        forget_reasons(&repository, &desk);
+    }
     if !desk.has_approved() && !has_lost(&repository, &desk)? {
         if options.name == "post-commit" && is_about_main(&repository)? {
             tell_edited(context, &repository, &desk)?;
@@ -95,6 +91,17 @@ fn is_about_main(repository: &Repository) -> Result<bool> {
             Ok(text.trim_end() == format!("ref: {MAIN}"))
         }
         None => Ok(repository.head()? == git::Head::Branch(MAIN.to_owned())),
+    }
+}
+
+/// Forgets the reasons of rejections that have been committed; one that was given up keeps its reason.
+fn forget_reasons(repository: &Repository, desk: &Desk) {
+    let Ok(reasons) = fs::read_dir(repository.own_dir().join(reject::REASONS)) else { return };
+    for reason in reasons.flatten() {
+        let id = reason.file_name().to_str().and_then(|name| name.parse::<DraftId>().ok());
+        if id.is_none_or(|id| desk.find(&id).is_none()) {
+            let _ = fs::remove_file(reason.path());
+        }
     }
 }
 
@@ -313,7 +320,6 @@ fn add_to_message(repository: &Repository, file: &Path, preview: &Preview) -> Re
         let noted = folder.join(id.as_str());
         if let Ok(reason) = fs::read_to_string(&noted) {
             addition.push_str(&format!("\nReject-Reason: {id} {}", reason.trim_end()));
-            let _ = fs::remove_file(&noted);
         }
     }
     if !addition.is_empty() {

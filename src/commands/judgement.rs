@@ -16,6 +16,7 @@ use crate::desk::{self, Desk, DeskFile};
 use crate::draft::{self, Draft};
 use crate::entry::{Claimed, Drafted, Entry, drafted};
 use crate::error::Hint;
+use crate::git::landing::Busy;
 use crate::git::{GitError, Repository};
 use crate::id::{DraftId, ObjectId};
 use crate::ledger::Snapshot;
@@ -140,6 +141,19 @@ pub fn forget_first_sight(repository: &Repository, claimed: &Claimed) {
     {
         tracing::debug!(%error, "a first sight is kept");
     }
+}
+
+/// Says that an approval is in its undo window, if one is: nothing lands on top of it meanwhile.
+pub fn window(session: &Session, now: Timestamp) -> Option<Busy> {
+    let policy = fs::read(session.state.join("policy.toml")).ok()?;
+    let policy = Policy::parse(policy::FILE, &String::from_utf8_lossy(&policy)).ok()?;
+    let longest = Tier::ALL.into_iter().map(|tier| policy.undo_seconds(tier)).max().unwrap_or(0);
+    let seen = fs::read_dir(session.repository.own_dir().join(SEEN)).ok()?;
+    let open = seen
+        .flatten()
+        .filter_map(|file| fs::read_to_string(file.path()).ok()?.trim().parse::<Timestamp>().ok())
+        .any(|seen| seen <= now && now.duration_since(seen) < SignedDuration::from_secs(i64::from(longest)));
+    open.then_some(Busy::Window)
 }
 
 /// Returns the attachments of a draft as a commit has them.

@@ -26,9 +26,6 @@ const AGAIN: &str = "again";
 /// How long a sender that nobody waits for stays for an undo window to pass.
 const STAY_MAX: Duration = Duration::from_secs(180);
 
-/// How often a sender that stays looks for marks.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-
 /// What the command line asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -64,7 +61,8 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
         let wait = pass.next_at.and_then(|next| wait_for(next, context.now()));
         match wait {
             Some(wait) if options.detached && stayed + wait <= STAY_MAX => {
-                stayed += sleep_until_rung(&session.repository, wait).await;
+                tokio::time::sleep(wait).await;
+                stayed += wait;
             }
             _ => return Ok(Exit::Done),
         }
@@ -194,18 +192,6 @@ fn take_mark(repository: &Repository) -> Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(CommandError::system(&path, error)),
     }
-}
-
-/// Waits this long, or until another sender leaves its mark: what it came for has no window to wait for.
-async fn sleep_until_rung(repository: &Repository, wait: Duration) -> Duration {
-    let mark = repository.own_dir().join(AGAIN);
-    let mut slept = Duration::ZERO;
-    while slept < wait && !mark.exists() {
-        let turn = LOOK_EVERY.min(wait - slept);
-        tokio::time::sleep(turn).await;
-        slept += turn;
-    }
-    slept
 }
 
 fn wait_for(next: Timestamp, now: Timestamp) -> Option<Duration> {

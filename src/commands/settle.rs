@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{Context, Result, Session};
+use super::{Context, Result, Session, judgement};
 use crate::approval::{Removal, find_removal};
 use crate::delivery::{Facts, OnDesk, Step, next};
 use crate::desk::{self, Desk};
@@ -84,7 +84,9 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
     }
     let now = context.now();
     ledger.append(&notes, &subject("rejected", notes.iter().map(|note| &note.id)), now)?;
-    if !changes.is_empty() {
+    if let (Some(busy), false) = (judgement::window(session, now), changes.is_empty()) {
+        settled.parked = Some((landing_ids, busy));
+    } else if !changes.is_empty() {
         match land(&session.repository, &changes, &subject("draft", &landing_ids), now)? {
             Landed::Done { .. } => settled.landed = landing_ids,
             Landed::Busy(busy) => settled.parked = Some((landing_ids, busy)),
@@ -124,6 +126,8 @@ pub struct Bundle<'b> {
     pub changes: &'b [Change],
     /// The message of the desk's commit.
     pub message: &'b str,
+    /// Why the desk is left as it is for now, if it is.
+    pub hold: Option<&'b Busy>,
 }
 
 /// Writes the ledger first and then the desk, with one flush for both.
@@ -139,12 +143,15 @@ pub fn note_and_land(
     policy: &[u8],
     now: Timestamp,
 ) -> std::result::Result<Option<Landed>, LedgerError> {
-    let Bundle { notes, cleared, subject, changes, message } = *bundle;
+    let Bundle { notes, cleared, subject, changes, message, hold } = *bundle;
     let _changing = desk::lock(repository)?;
     landing::heal(repository)?;
     let mut batch = Batch::new(repository);
     batch.blob(policy);
-    let prepared = landing::prepare(repository, &mut batch, changes, message, now)?;
+    let prepared = match hold {
+        Some(hold) => Prepared::Busy(hold.clone()),
+        None => landing::prepare(repository, &mut batch, changes, message, now)?,
+    };
     let mut notes = notes.to_vec();
     if matches!(prepared, Prepared::Ready(_)) {
         notes.extend_from_slice(cleared);
@@ -159,11 +166,11 @@ pub fn note_and_land(
     let landed = match prepared {
         Prepared::Ready(landing) => landing.finish(message)?,
         Prepared::Busy(busy) => Landed::Busy(busy),
-        // What was left out, and why, is for whoever shows it.
-        Prepared::Nothing { kept } => {
-            let tip = repository.tip(MAIN)?.filter(|_| !kept.is_empty());
-            return Ok(tip.map(|commit| Landed::Done { commit, kept }));
-        }
+        Prepared::Nothing { kept } if kept.is_empty() => return Ok(None),
+        Prepared::Nothing { kept } => match repository.tip(MAIN)? {
+            Some(commit) => Landed::Done { commit, kept },
+            None => return Ok(None),
+        },
     };
     match landed {
         // The desk moved at that moment: once more, by the way that starts anew as often as needed.

@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::judgement;
 use super::settle::{self, Bundle, subject};
 use super::wire::source;
 use super::{CommandError, Context, Exit, Result, Session};
@@ -468,12 +469,13 @@ impl<'s> Tick<'s> {
             Some(subject) if outcome == Outcome::Drafted => text::one_line(subject, 300),
             _ => reply_subject(&message.subject),
         };
+        let older = self.supersede(wiring, &message, &recipients, action, &id)?;
         let mut messages: Vec<&Message> = earlier.iter().rev().take(CONTEXT_MESSAGES_MAX - 1).collect();
         messages.reverse();
         messages.push(&message);
         let needs_you = action == Action::Escalate;
         let context = match self.policy.context {
-            Keep::Tracked => draft::context(&messages, needs_you, CONTEXT_BYTES_MAX),
+            Keep::Tracked => draft::context_after(&older, &messages, needs_you, CONTEXT_BYTES_MAX),
             Keep::None => draft::context(&[], needs_you, 0),
         };
         let findings: Vec<String> =
@@ -507,7 +509,6 @@ impl<'s> Tick<'s> {
         row.to.clone_from(&draft.to);
         row.findings = findings;
         self.rows.push(row);
-        self.supersede(wiring, &message, &recipients, &id)?;
         self.add(draft, &message, message.digest(), &recipients, brain);
         Ok(())
     }
@@ -592,21 +593,24 @@ impl<'s> Tick<'s> {
 
     /// Takes an older answer to the same people in the same thread off the desk, if nobody has touched it.
     ///
-    /// Never what was left to a person: a question that nobody has answered yet must not vanish behind a
-    /// later one.
+    /// What was left to a person is replaced only by what is left to a person: a question that nobody has
+    /// answered must not vanish behind the answer to another one. Returns what the older drafts quoted, for
+    /// the new one to quote.
     fn supersede(
         &mut self,
         wiring: &SourceWiring,
         message: &Message,
         recipients: &policy::Recipients,
+        action: Action,
         by: &DraftId,
-    ) -> Result<()> {
+    ) -> Result<String> {
+        let mut older = String::new();
         for (id, story) in self.session.stories(&self.desk, &self.snapshot)? {
             let Some(origin) = drafted(&story) else { continue };
             let waits = matches!(story.last().map(|entry| &entry.fact), Some(Fact::Drafted(_)));
             let same_thread = origin.thread == message.thread && origin.source == message.source;
             let same_people = origin.to == recipients.to && origin.cc == recipients.cc;
-            let answered = origin.action != Action::Escalate;
+            let answered = origin.action != Action::Escalate || action == Action::Escalate;
             let on_desk = self.desk.on_desk(&id) == OnDesk::Draft(origin.blob);
             if !(waits && same_thread && same_people && answered && on_desk) {
                 continue;
@@ -620,8 +624,11 @@ impl<'s> Tick<'s> {
             row.id = Some(id.clone());
             self.rows.push(row);
             self.superseded.push((note, change));
+            if let Some(Ok(draft)) = self.desk.find(&id).map(|file| &file.draft) {
+                older.push_str(draft::quoted_part(&draft.context));
+            }
         }
-        Ok(())
+        Ok(older)
     }
 
     fn ignore(&mut self, wiring: &SourceWiring, candidate: Candidate, reason: &str) {
@@ -699,12 +706,14 @@ impl<'s> Tick<'s> {
         changes.extend(self.superseded.iter().map(|(_, change)| change.clone()));
         let message = self.commit_message();
 
+        let hold = judgement::window(self.session, now);
         let bundle = Bundle {
             notes: &notes,
             cleared: &cleared,
             subject: &ledger_subject,
             changes: &changes,
             message: &message,
+            hold: hold.as_ref(),
         };
         Ok(settle::note_and_land(repository, self.ledger, &bundle, &self.policy_bytes, now)?)
     }

@@ -53,6 +53,8 @@ pub enum Busy {
     CheckedOutElsewhere(PathBuf),
     /// libgit2 cannot read this index.
     Index(String),
+    /// An approval can still be taken back, and `git reset HEAD~1` must hit it and no commit of ours.
+    Window,
     /// The operator, or another process, was faster, several times.
     Moving,
     /// The drafts folder is a symbolic link, or no folder.
@@ -69,6 +71,7 @@ impl std::fmt::Display for Busy {
                 write!(f, "`main` is checked out in the linked worktree {}", path.display())
             }
             Busy::Index(why) => write!(f, "the index cannot be read: {why}"),
+            Busy::Window => f.write_str("an approval can still be taken back"),
             Busy::Moving => f.write_str("the desk keeps moving"),
             Busy::NoFolder => f.write_str("`drafts` is not a plain folder"),
         }

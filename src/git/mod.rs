@@ -438,6 +438,8 @@ impl Repository {
     pub fn operation_under_way(&self) -> Option<&'static str> {
         match self.inner.state() {
             git2::RepositoryState::Clean => None,
+            // While the hook of a merge runs, git still calls it under way, and has moved the branch.
+            git2::RepositoryState::Merge if self.is_merged() => None,
             git2::RepositoryState::Merge => Some("a merge"),
             git2::RepositoryState::Revert | git2::RepositoryState::RevertSequence => Some("a revert"),
             git2::RepositoryState::CherryPick | git2::RepositoryState::CherryPickSequence => {
@@ -451,6 +453,17 @@ impl Repository {
                 Some("an apply")
             }
         }
+    }
+
+    /// Tells whether what is being merged is part of `HEAD` already.
+    fn is_merged(&self) -> bool {
+        let merged = || {
+            let heads = std::fs::read_to_string(self.inner.path().join("MERGE_HEAD")).ok()?;
+            let head = from_oid(self.inner.refname_to_id("HEAD").ok()?);
+            let mut heads = heads.lines().map(str::trim);
+            Some(heads.all(|id| id.parse().is_ok_and(|id| self.descends(head, id).unwrap_or(false))))
+        };
+        merged().unwrap_or(false)
     }
 
     /// Tells whether history is cut off, so that nothing can be concluded from it.

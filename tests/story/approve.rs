@@ -508,5 +508,4 @@ fn a_message_that_came_meanwhile_stops_the_answer() {
     desk.drafts(&["resolve", &id, "--resend"]).succeeds();
     desk.send();
     assert_eq!(desk.story(&id), "drafted claimed stale withdrawn claimed sending sent");
-    assert_eq!(desk.sent().len(), 1);
 }

@@ -160,7 +160,7 @@ fn a_file_of_the_operators_in_the_way_is_never_overwritten() {
 }
 
 #[test]
-fn a_draft_whose_place_cannot_be_taken_now_waits_beside_the_later_one() {
+fn while_the_desk_is_busy_nothing_is_superseded() {
     let desk = Desk::new();
     desk.receive(&Mail { id: "first@example.org", subject: "Sky", ..Mail::default() }).tick();
     let first = desk.id("sky");
@@ -173,7 +173,7 @@ fn a_draft_whose_place_cannot_be_taken_now_waits_beside_the_later_one() {
     desk.tick();
     fs::remove_file(desk.path(".git/index.lock")).unwrap();
     desk.tick();
-    assert_eq!(desk.files().len(), 2);
+    assert_eq!(desk.files().len(), 2, "{:?}", desk.files());
     assert_eq!(desk.story(&first), "drafted");
 }
 

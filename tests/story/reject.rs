@@ -84,7 +84,6 @@ fn a_reason_that_was_taken_back_is_forgotten() {
 }
 
 #[test]
-#[ignore = "the reason of `reject -m` is used up by a commit that does not come about"]
 fn a_reason_outlives_a_commit_that_was_given_up() {
     let desk = with_answer();
     let id = desk.id("invoice");
