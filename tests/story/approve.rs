@@ -4,7 +4,8 @@ use std::fs;
 
 use insta::assert_snapshot;
 
-use crate::support::desk::{Desk, Mail, Said};
+use crate::support::desk::{Desk, Said};
+use crate::support::mail::Mail;
 
 const SKY: &str = "Why is the sky blue?";
 

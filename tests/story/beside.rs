@@ -5,7 +5,8 @@ use std::fs;
 use insta::assert_snapshot;
 
 use crate::approve::with_answer;
-use crate::support::desk::{Desk, Mail};
+use crate::support::desk::Desk;
+use crate::support::mail::Mail;
 
 /// A desk with work of the operator's on it: staged, unstaged, untracked, removed, and a draft edited.
 fn with_work() -> Desk {

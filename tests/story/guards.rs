@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::approve::{wait_until, with_answer};
-use crate::support::desk::{Desk, KIM, Mail, SAM};
+use crate::support::desk::{Desk, KIM, SAM};
+use crate::support::mail::Mail;
 
 /// A desk with an escalation of tier high that is answered and approved, and that no hook saw.
 fn with_grave_answer() -> Desk {
@@ -45,6 +46,10 @@ fn an_approval_does_not_wait_for_the_window_of_another_one() {
     wait_until(|| desk.path(".git/drafts/seen").exists());
     desk.approve("invoice").commit("yes");
     wait_until(|| desk.sent().len() == 1);
+    // The sender that stays must not outlive its desk: with nothing left to wait for it goes when rung.
+    desk.git(&["-c", "core.hooksPath=/dev/null", "rm", "-qf", &desk.draft("deploy")]).commit_quietly("no");
+    fs::write(desk.path(".git/drafts/again"), "").unwrap();
+    wait_until(|| desk.shell("flock -n .git/drafts/send.lock true").code == 0);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::fs;
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::support::desk::{Desk, Mail};
+use crate::support::desk::Desk;
+use crate::support::mail::Mail;
 
 const SKY: &str = "Why is the sky blue?";
 

@@ -17,9 +17,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use mail_parser::MessageParser;
 use regex::Regex;
 use tempfile::TempDir;
+
+use super::mail::{Mail, Sent};
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_git-drafts");
@@ -73,41 +74,6 @@ pub struct Said {
     pub out: String,
     pub err: String,
     pub code: i32,
-}
-
-/// An answer that left, as a mail program reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    pub file: String,
-    pub from: String,
-    pub to: Vec<String>,
-    pub subject: String,
-    pub message_id: String,
-    pub in_reply_to: String,
-    pub text: String,
-}
-
-/// A message that somebody writes to Sam.
-#[derive(Clone, Debug)]
-pub struct Mail<'a> {
-    pub id: &'a str,
-    pub from: &'a str,
-    pub subject: &'a str,
-    pub body: &'a str,
-    /// Whole header lines, each with its line end.
-    pub headers: &'a str,
-}
-
-impl Default for Mail<'_> {
-    fn default() -> Self {
-        Self {
-            id: "",
-            from: "Ada Brown <ada@example.org>",
-            subject: "A question",
-            body: "Hello Sam,\n\nwhere can I find our invoice for October?\n",
-            headers: "",
-        }
-    }
 }
 
 impl Desk {
@@ -212,14 +178,7 @@ impl Desk {
     /// Puts a mail into the inbox; without an id it gets one from its number.
     pub fn receive(&self, mail: &Mail<'_>) -> &Self {
         let number = self.mails.get() + 1;
-        let id = if mail.id.is_empty() { format!("mail-{number}@example.org") } else { mail.id.to_owned() };
-        self.receive_bytes(
-            format!(
-                "From: {}\nTo: {SAM}\nSubject: {}\nDate: Fri, 20 Nov 2026 10:{:02}:{:02} +0000\nMessage-ID: <{id}>\n{}\n{}",
-                mail.from, mail.subject, number / 60, number % 60, mail.headers, mail.body
-            )
-            .as_bytes(),
-        )
+        self.receive_bytes(&mail.write(number, SAM))
     }
 
     /// Puts any bytes into the inbox.
@@ -234,7 +193,7 @@ impl Desk {
     pub fn sent(&self) -> Vec<Sent> {
         let mut sent: Vec<Sent> = fs::read_dir(self.home().join("mail/outbox/new"))
             .unwrap()
-            .map(|file| parse_sent(&file.unwrap().path()))
+            .map(|file| Sent::read(&file.unwrap().path()))
             .collect();
         sent.sort_by(|a, b| a.file.cmp(&b.file));
         sent
@@ -480,23 +439,5 @@ impl Said {
             self.err
         );
         self
-    }
-}
-
-fn parse_sent(path: &Path) -> Sent {
-    let bytes = fs::read(path).unwrap();
-    let message = MessageParser::default().parse(&bytes).unwrap();
-    let people = |address: Option<&mail_parser::Address<'_>>| -> Vec<String> {
-        let all = address.map(|address| address.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
-        all.iter().map(|one| one.address().unwrap_or_default().to_owned()).collect()
-    };
-    Sent {
-        file: path.file_name().unwrap().to_str().unwrap().to_owned(),
-        from: people(message.from()).join(" "),
-        to: people(message.to()),
-        subject: message.subject().unwrap_or_default().to_owned(),
-        message_id: message.message_id().unwrap_or_default().to_owned(),
-        in_reply_to: message.in_reply_to().as_text().unwrap_or_default().to_owned(),
-        text: message.body_text(0).unwrap_or_default().replace("\r\n", "\n"),
     }
 }
