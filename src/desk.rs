@@ -113,6 +113,19 @@ impl Desk {
     }
 }
 
+/// Returns the paths and blobs of the drafts at a commit, without reading any of them.
+pub fn blobs(repository: &Repository, commit: ObjectId) -> Result<Vec<(String, ObjectId)>> {
+    Ok(listed(repository, commit)?.into_iter().map(|entry| (entry.name, entry.id)).collect())
+}
+
+/// Tells whether a file may be approved, by a look that is cheaper than reading it as a draft and never
+/// misses one.
+pub fn may_be_approved(bytes: &[u8]) -> bool {
+    let word = Status::Approved.as_str().as_bytes();
+    // A TOML string may spell any letter as an escape.
+    bytes.windows(word.len()).any(|window| window == word) || bytes.contains(&b'\\')
+}
+
 /// Returns what commits say about one approved blob: which of them hold exactly these bytes.
 pub fn approval_facts(
     repository: &Repository,

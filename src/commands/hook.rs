@@ -4,7 +4,7 @@
 //! from moving `main` under an open editor. All others wake the sender: in a terminal they show what it
 //! does for a few seconds, otherwise they leave at once. It must never make git fail by a fault of ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
@@ -68,17 +68,18 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     if options.name == "post-merge" && options.arguments.first().is_some_and(|squash| squash == "1") {
         return Ok(Exit::Done);
     }
-    let desk = Desk::read(&repository)?;
+    let Some(tip) = repository.tip(MAIN)? else { return Ok(Exit::Done) };
+    let drafts = desk::blobs(&repository, tip)?;
     if options.name == "post-commit" {
-        forget_reasons(&repository, &desk);
+        forget_reasons(&repository, &drafts);
     }
-    if !desk.has_approved() && !has_lost(&repository, &desk)? {
-        if options.name == "post-commit" && is_about_main(&repository)? {
-            tell_edited(context, &repository, &desk)?;
-        }
-        return Ok(Exit::Done);
+    if has_approved(&repository, &drafts)? || has_lost(&repository, &drafts)? {
+        return ring(context, &repository);
     }
-    ring(context, &repository)
+    if options.name == "post-commit" && is_about_main(&repository)? {
+        tell_edited(context, &repository, tip, &drafts)?;
+    }
+    Ok(Exit::Done)
 }
 
 /// Tells whether the commit that rings is one on `main`: a linked worktree has a `HEAD` of its own,
@@ -95,19 +96,30 @@ fn is_about_main(repository: &Repository) -> Result<bool> {
 }
 
 /// Forgets the reasons of rejections that have been committed; one that was given up keeps its reason.
-fn forget_reasons(repository: &Repository, desk: &Desk) {
+fn forget_reasons(repository: &Repository, drafts: &[(String, ObjectId)]) {
     let Ok(reasons) = fs::read_dir(repository.own_dir().join(reject::REASONS)) else { return };
     for reason in reasons.flatten() {
         let id = reason.file_name().to_str().and_then(|name| name.parse::<DraftId>().ok());
-        if id.is_none_or(|id| desk.find(&id).is_none()) {
+        let here = |id: &DraftId| drafts.iter().any(|(path, _)| desk::id_in_name(path).as_ref() == Some(id));
+        if !id.as_ref().is_some_and(here) {
             let _ = fs::remove_file(reason.path());
         }
     }
 }
 
+/// Tells whether any draft is approved; where none can be, none is read as one.
+fn has_approved(repository: &Repository, drafts: &[(String, ObjectId)]) -> Result<bool> {
+    for (_, blob) in drafts {
+        if desk::may_be_approved(&repository.read(*blob)?) {
+            return Ok(Desk::read(repository)?.has_approved());
+        }
+    }
+    Ok(false)
+}
+
 /// Tells whether a draft that is not finished is gone from the desk: rejected, or taken back.
-fn has_lost(repository: &Repository, desk: &Desk) -> Result<bool> {
-    let here = desk.ids();
+fn has_lost(repository: &Repository, drafts: &[(String, ObjectId)]) -> Result<bool> {
+    let here: BTreeSet<DraftId> = drafts.iter().filter_map(|(path, _)| desk::id_in_name(path)).collect();
     Ok(Snapshot::of(repository)?.open_ids()?.iter().any(|id| !here.contains(id)))
 }
 
@@ -177,13 +189,19 @@ fn show(context: &Context, mut child: Child, path: &Path) {
 }
 
 /// Says that a commit that changed drafts and approved none sends nothing.
-fn tell_edited(context: &Context, repository: &Repository, desk: &Desk) -> Result<()> {
-    let commit = repository.commit(desk.tip)?;
-    if commit.committer.is_machine() {
+fn tell_edited(
+    context: &Context,
+    repository: &Repository,
+    tip: ObjectId,
+    drafts: &[(String, ObjectId)],
+) -> Result<()> {
+    let commit = repository.commit(tip)?;
+    let Some(&parent) = commit.parents.first() else { return Ok(()) };
+    let before = desk::blobs(repository, parent)?;
+    if commit.committer.is_machine() || drafts.iter().all(|draft| before.contains(draft)) {
         return Ok(());
     }
-    let Some(&parent) = commit.parents.first() else { return Ok(()) };
-    let before = Desk::at(repository, parent)?;
+    let (desk, before) = (Desk::at(repository, tip)?, Desk::at(repository, parent)?);
     let length = shown_length(desk.ids().iter());
     let edited = desk.files.iter().filter(|file| {
         !before.files.iter().any(|before| before.path == file.path && before.blob == file.blob)
@@ -235,10 +253,14 @@ fn prepare(context: &Context, repository: &Repository, options: &Options) -> Res
 
 fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
     let mut preview = Preview { approves: Vec::new(), rejects: Vec::new(), wrong: Vec::new() };
-    let desk = Desk::read(repository)?;
-    let committed: BTreeMap<&str, ObjectId> =
-        desk.files.iter().map(|file| (file.path.as_str(), file.blob)).collect();
+    let Some(tip) = repository.tip(MAIN)? else { return Ok(preview) };
+    let committed: BTreeMap<String, ObjectId> = desk::blobs(repository, tip)?.into_iter().collect();
     let staged = repository.drafts_in_index(index)?;
+    let same = |(path, blob): &(String, ObjectId)| committed.get(path) == Some(blob);
+    if staged.len() == committed.len() && staged.iter().all(same) {
+        return Ok(preview);
+    }
+    let desk = Desk::at(repository, tip)?;
     let snapshot = Snapshot::of(repository)?;
     for (path, blob) in &staged {
         if committed.get(path.as_str()) == Some(blob) || !path.ends_with(".md") {

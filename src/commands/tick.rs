@@ -4,12 +4,15 @@
 //! What it does is a function of what is new: the same messages give the same drafts, and with
 //! nothing new it prints nothing and commits nothing.
 
+mod table;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 
 use jiff::Timestamp;
 use serde_json::json;
 
+use self::table::{Outcome, Row, Table};
 use super::judgement;
 use super::settle::{self, Bundle, subject};
 use super::wire::source;
@@ -30,14 +33,14 @@ use crate::git::objects::blob_id;
 use crate::git::{DRAFTS, Repository};
 use crate::id::{DraftId, LENGTH};
 use crate::ledger::{Ledger, Note, Snapshot};
-use crate::message::{Address, Fetched, Message};
+use crate::message::{Fetched, Message};
 use crate::notify;
 use crate::plan::{Action, Confidence, Plan, Tier};
 use crate::policy::{self, Context as Keep, Finding, Policy, Verdict};
 use crate::render::reply_subject;
 use crate::secret::{self, Known};
-use crate::text::{self, fit};
-use crate::ui::{Tone, counted};
+use crate::text;
+use crate::ui::counted;
 
 /// The most bytes of each message that stand below a draft.
 const CONTEXT_BYTES_MAX: usize = 64 * 1024;
@@ -63,50 +66,6 @@ pub struct Options {
     pub json: bool,
     /// Print lines for scripts.
     pub porcelain: bool,
-}
-
-/// What became of one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Drafted,
-    NeedsYou,
-    Refused,
-    Ignored,
-    Known,
-    Unreadable,
-    Waits,
-    Superseded,
-}
-
-impl Outcome {
-    fn word(self) -> &'static str {
-        match self {
-            Outcome::Drafted => "drafted",
-            Outcome::NeedsYou => "needs_you",
-            Outcome::Refused => "refused",
-            Outcome::Ignored => "ignored",
-            Outcome::Known => "known",
-            Outcome::Unreadable => "unreadable",
-            Outcome::Waits => "waits",
-            Outcome::Superseded => "superseded",
-        }
-    }
-}
-
-/// One line of the table.
-#[derive(Clone, Debug)]
-struct Row {
-    source: String,
-    message: String,
-    outcome: Outcome,
-    id: Option<DraftId>,
-    tier: Option<Tier>,
-    confidence: Option<Confidence>,
-    from: String,
-    subject: String,
-    to: Vec<Address>,
-    findings: Vec<String>,
-    reason: String,
 }
 
 /// A draft that is to be put on the desk.
@@ -743,172 +702,19 @@ impl<'s> Tick<'s> {
     }
 
     fn print(&self, landed: Option<&Landed>) {
+        let table = Table {
+            context: self.context,
+            session: self.session,
+            rows: &self.rows,
+            drafts: self.drafts.len(),
+            dry_run: self.options.dry_run,
+        };
         if self.options.json {
-            self.print_json();
+            table.print_json();
         } else if self.options.porcelain {
-            self.print_porcelain();
+            table.print_porcelain();
         } else {
-            self.print_table(landed);
-        }
-    }
-
-    fn print_json(&self) {
-        let messages: Vec<_> = self
-            .rows
-            .iter()
-            .map(|row| {
-                let mut object = json!({
-                    "id": row.id.as_ref().map(DraftId::as_str),
-                    "source": row.source,
-                    "message": row.message,
-                    "outcome": row.outcome.word(),
-                    "reason": row.reason,
-                });
-                if let (Some(tier), Some(confidence)) = (row.tier, row.confidence) {
-                    object["tier"] = json!(tier.as_str());
-                    object["confidence"] = json!(confidence.value());
-                    object["to"] = json!(row.to.iter().map(Address::to_string).collect::<Vec<_>>());
-                    object["findings"] = json!(row.findings);
-                }
-                object
-            })
-            .collect();
-        self.context.ui.out(json!({ "version": 1, "messages": messages, "drafts": self.drafts.len() }));
-    }
-
-    fn print_porcelain(&self) {
-        for row in &self.rows {
-            let id = row.id.as_ref().map_or("-", DraftId::as_str);
-            let tier = row.tier.map_or("-", Tier::as_str);
-            let message = text::one_line(&row.message, 300).replace(' ', "_");
-            self.context.ui.out(format!("{} {id} {tier} {} {message}", row.outcome.word(), row.source));
-        }
-    }
-
-    fn print_table(&self, landed: Option<&Landed>) {
-        let ui = &self.context.ui;
-        let news = |row: &&Row| !matches!(row.outcome, Outcome::Known);
-        if !self.rows.iter().any(|row| news(&row)) {
-            return;
-        }
-        let length = crate::id::shown_length(self.rows.iter().filter_map(|row| row.id.as_ref()));
-        for wiring in &self.session.wiring.sources {
-            let rows: Vec<&Row> = self.rows.iter().filter(|row| row.source == wiring.name).collect();
-            if !rows.iter().any(news) {
-                continue;
-            }
-            ui.out(format!("From {}", wiring.name));
-            for row in &rows {
-                self.print_row(row, length);
-            }
-            let of = |outcome| rows.iter().filter(|row| row.outcome == outcome).collect::<Vec<_>>();
-            let ignored = of(Outcome::Ignored);
-            if !ignored.is_empty() {
-                let mut reasons: Vec<&str> = Vec::new();
-                for row in &ignored {
-                    let reason = row.reason.split(" that ").next().unwrap_or(&row.reason);
-                    if !reasons.contains(&reason) {
-                        reasons.push(reason);
-                    }
-                }
-                ui.out(format!(
-                    " {} {} ({})",
-                    ui.paint(Tone::Faint, "- [ignored]       "),
-                    counted(ignored.len(), "message"),
-                    reasons.join(", ")
-                ));
-            }
-            let known = of(Outcome::Known).len();
-            if known > 0 {
-                let verb = if known == 1 { "has a draft" } else { "have drafts" };
-                ui.out(format!(
-                    " {} {} {verb} or an answer already",
-                    ui.paint(Tone::Faint, "= [known]         "),
-                    counted(known, "message")
-                ));
-            }
-            let waiting = of(Outcome::Waits).len();
-            if waiting > 0 {
-                ui.out(format!(
-                    " {} {} for the next tick",
-                    ui.paint(Tone::Faint, ". [waits]         "),
-                    counted(waiting, "message")
-                ));
-            }
-        }
-        if self.options.dry_run {
-            ui.out("Nothing was written: this was a dry run.");
-            return;
-        }
-        self.print_end(landed);
-    }
-
-    fn print_end(&self, landed: Option<&Landed>) {
-        let ui = &self.context.ui;
-        let place = self.context.shown(self.session.repository.place());
-        match landed {
-            Some(Landed::Busy(busy)) => {
-                ui.out(format!(
-                    "{} cannot be put on the desk yet: {busy}. They are kept, and land with the next tick.",
-                    counted(self.drafts.len(), "draft")
-                ));
-            }
-            Some(Landed::Done { kept, .. }) => {
-                for kept in kept {
-                    ui.out(format!("{} is left as it is: {}", kept.path, kept.why));
-                }
-            }
-            None => {}
-        }
-        if let Ok(desk) = Desk::read(&self.session.repository) {
-            let waiting = desk.files.len();
-            let verb = if waiting == 1 { "waits" } else { "wait" };
-            ui.out(format!("{} {verb} for you in {place}", counted(waiting, "draft")));
-        }
-    }
-
-    fn print_row(&self, row: &Row, length: usize) {
-        let ui = &self.context.ui;
-        let id = row
-            .id
-            .as_ref()
-            .map_or_else(|| " ".repeat(length), |id| id.as_str()[..length.min(id.as_str().len())].to_owned());
-        let id = ui.paint(Tone::Id, id);
-        let tier = fit(row.tier.map_or("", Tier::as_str), 6);
-        let confidence = row.confidence.map(|confidence| confidence.to_string()).unwrap_or_default();
-        let (mark, tone) = match row.outcome {
-            Outcome::Drafted => ("* [new draft]     ", Tone::Good),
-            Outcome::NeedsYou => ("! [needs you]     ", Tone::Attention),
-            Outcome::Refused => ("x [refused]       ", Tone::Bad),
-            Outcome::Unreadable => ("! [unreadable]    ", Tone::Attention),
-            Outcome::Superseded => ("~ [superseded]    ", Tone::Faint),
-            Outcome::Ignored | Outcome::Known | Outcome::Waits => return,
-        };
-        let mark = ui.paint(tone, mark);
-        let who = text::one_line(&row.from, 40);
-        let line = match row.outcome {
-            Outcome::Drafted | Outcome::NeedsYou => {
-                format!(" {mark} {id}  {tier} {confidence}  {who} <- {}", text::one_line(&row.subject, 60))
-            }
-            Outcome::Refused => format!(" {mark} {id}  no draft     {who} ({}) -> needs you", row.reason),
-            Outcome::Unreadable => format!(" {mark} {id}  {tier}       a message that {}", row.reason),
-            Outcome::Superseded | Outcome::Ignored | Outcome::Known | Outcome::Waits => {
-                format!(" {mark} {id}  {}", row.reason)
-            }
-        };
-        ui.out(line.trim_end());
-        if self.options.dry_run && row.id.is_some() {
-            let to: Vec<String> = row.to.iter().map(Address::to_string).collect();
-            ui.out(format!(
-                "     to: {}",
-                if to.is_empty() { "nobody yet".to_owned() } else { to.join(", ") }
-            ));
-            if !row.reason.is_empty() {
-                ui.out(format!("     why: {}", row.reason));
-            }
-            for finding in &row.findings {
-                ui.out(format!("     finding: {finding}"));
-            }
+            table.print(landed);
         }
     }
 

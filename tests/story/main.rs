@@ -11,6 +11,7 @@ mod guards;
 mod history;
 mod hub;
 mod init;
+mod laundering;
 mod ledger;
 mod reject;
 mod tick;
