@@ -28,6 +28,9 @@ use crate::secret;
 /// How long a hook in a terminal waits for the sends of its commit.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// How long a hook waits that was told to: a busy disk may take its time.
+const WAIT_ASKED_MAX: Duration = Duration::from_secs(60);
+
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -125,21 +128,22 @@ fn has_lost(repository: &Repository, drafts: &[(String, ObjectId)]) -> Result<bo
 
 /// Starts the sender in a session of its own, and shows what it does while that is quick.
 fn ring(context: &Context, repository: &Repository) -> Result<Exit> {
-    let waits = match env::var(HOOK_VARIABLE).as_deref() {
-        Ok("wait") => true,
-        Ok("detach") => false,
-        _ => io::stderr().is_terminal(),
+    let wait_max = match env::var(HOOK_VARIABLE).as_deref() {
+        Ok("wait") => Some(WAIT_ASKED_MAX),
+        Ok("detach") => None,
+        _ => io::stderr().is_terminal().then_some(WAIT_MAX),
     };
     let own = repository.own_dir();
     fs::create_dir_all(&own).map_err(|error| CommandError::system(&own, error))?;
-    let path =
-        if waits { own.join(format!("ring-{}.log", std::process::id())) } else { own.join("send.log") };
+    let path = if wait_max.is_some() {
+        own.join(format!("ring-{}.log", std::process::id()))
+    } else {
+        own.join("send.log")
+    };
     let output = File::create(&path).map_err(|error| CommandError::system(&path, error))?;
     let child = start_sender(context, repository, &output)?;
-    if !waits {
-        return Ok(Exit::Done);
-    }
-    show(context, child, &path);
+    let Some(wait_max) = wait_max else { return Ok(Exit::Done) };
+    show(context, child, &path, wait_max);
     let _ = fs::remove_file(&path);
     Ok(Exit::Done)
 }
@@ -166,8 +170,8 @@ fn start_sender(context: &Context, repository: &Repository, output: &File) -> Re
 }
 
 /// Copies what the sender says to the terminal until it ends, or the time is over.
-fn show(context: &Context, mut child: Child, path: &Path) {
-    let until = Instant::now() + WAIT_MAX;
+fn show(context: &Context, mut child: Child, path: &Path, wait_max: Duration) {
+    let until = Instant::now() + wait_max;
     let mut shown = 0;
     loop {
         let ended = !matches!(child.try_wait(), Ok(None));
