@@ -1,7 +1,9 @@
 //! The state table: what happens next to a draft, from what stands on the desk and what was done.
 //!
-//! [`next`] is the specification; `docs/reliability.md` prints it. It is a pure function. What it
-//! must never do is decide twice: whoever carries out a step asks again afterwards.
+//! [`next`] is the specification; `docs/reliability.md` prints it ([`table`]). It is a pure function.
+//! What it must never do is decide twice: whoever carries out a step asks again afterwards.
+
+pub mod table;
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -530,6 +530,8 @@ mod tests {
             ("passwd=Tr0ub4dor&3 x", "passwd=[secret:password] x"),
             ("DB_PASSWORD='two-words_99'", "DB_PASSWORD='[secret:password]'"),
             ("password:\n  hunter2\nbye", "password:\n  [secret:password]\nbye"),
+            ("the password is\nPlum-Tractor-4417. Tell", "the password is\n[secret:password]. Tell"),
+            ("> your password\n> is h4mster\n", "> your password\n> is [secret:password]\n"),
             (
                 "The password for the staging box is h4mster!",
                 "The password for the staging box is [secret:password]",

@@ -39,6 +39,9 @@ const MESSAGES: [(&str, &[u8]); 15] = messages![
     "15-deploy-on-friday.eml",
 ];
 
+/// The subject of the draft that the demo approves.
+const ANSWERED: &str = "Re: Invoice for October";
+
 /// The wiring: two Maildirs beside the desk.
 const WIRING: &str = include_str!("../../templates/demo/config.toml");
 
@@ -148,7 +151,7 @@ fn ours(folder: &Path, arguments: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
-/// Returns the first draft that only needs a word.
+/// Returns the draft that only needs a word; always the same one, as the tutorial goes on with another.
 fn first_answer(context: &Context, folder: &Path) -> Result<Option<DraftId>> {
     let output = ours(folder, &["list", "--json"])?
         .output()
@@ -158,7 +161,7 @@ fn first_answer(context: &Context, folder: &Path) -> Result<Option<DraftId>> {
     tracing::debug!(count = drafts.len(), directory = %context.directory.display(), "drafts of the demo");
     Ok(drafts
         .iter()
-        .find(|draft| draft["action"] == "route_answer")
+        .find(|draft| draft["action"] == "route_answer" && draft["subject"] == ANSWERED)
         .and_then(|draft| draft["id"].as_str()?.parse().ok()))
 }
 

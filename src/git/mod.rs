@@ -566,7 +566,9 @@ impl Repository {
 /// # Errors
 /// [`GitError::Program`] with the last line of its error output.
 pub fn run(command: &mut Command) -> Result<String> {
-    let shown = format!("{command:?}").replace('"', "");
+    // Without the environment: `Debug` tells all of that too, and nobody can read on.
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let shown = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
     let output = match command.output() {
         Ok(output) => output,
         Err(error) => return Err(GitError::Program { command: shown, why: error.to_string() }),
