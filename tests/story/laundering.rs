@@ -18,7 +18,8 @@ fn a_strangers_merge_does_not_bring_back_what_was_revoked() {
     desk.approve("invoice").commit_quietly("yes").git(&["tag", "approved"]);
     desk.git(&["-c", "core.hooksPath=/dev/null", "revert", "--no-edit", "HEAD"]);
     // Kim joins the two sides with the text of the approved one; Sam pulls that.
-    let line = "git update-ref refs/heads/main $(git commit-tree approved^{tree} -p main -p approved -m merge)";
+    let line =
+        "git update-ref refs/heads/main $(git commit-tree approved^{tree} -p main -p approved -m merge)";
     desk.as_person(KIM).shell(line).succeeds();
     desk.as_person(SAM).git(&["reset", "-q", "--hard", "main"]);
     assert!(desk.text("invoice").contains("approved"));
@@ -31,7 +32,14 @@ fn a_rebase_does_not_make_a_strangers_approval_the_operators() {
     desk.as_person(KIM).git(&["switch", "-qc", "side"]).approve("invoice").commit_quietly("yes");
     desk.as_person(SAM).git(&["switch", "-q", "main"]).commit_file("notes.txt", "mine\n");
     desk.git(&["switch", "-q", "side"]).git(&["-c", "core.hooksPath=/dev/null", "rebase", "-q", "main"]);
-    desk.git(&["switch", "-q", "main"]).git(&["-c", "core.hooksPath=/dev/null", "merge", "-q", "--ff-only", "side"]);
+    desk.git(&["switch", "-q", "main"]).git(&[
+        "-c",
+        "core.hooksPath=/dev/null",
+        "merge",
+        "-q",
+        "--ff-only",
+        "side",
+    ]);
     assert_eq!(desk.git_says(&["log", "-1", "--format=%ce"]), desk.git_says(&["config", "user.email"]));
     check_nothing_sent(&desk, "carries over what");
 }
@@ -81,7 +89,12 @@ fn a_draft_in_a_folder_of_its_own_is_still_there() {
 #[test]
 fn nobodys_question_hides_behind_somebody_elses_mail() {
     let desk = Desk::new();
-    desk.receive(&Mail { id: "first@example.org", subject: "The pump is down", body: "Help!\n", ..Mail::default() });
+    desk.receive(&Mail {
+        id: "first@example.org",
+        subject: "The pump is down",
+        body: "Help!\n",
+        ..Mail::default()
+    });
     desk.receive(&Mail {
         from: "Mallory <mallory@example.net>",
         subject: "Re: The pump is down",
