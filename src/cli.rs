@@ -5,12 +5,12 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::{
-    CommandError, Context, Exit, Result, approve, check, demo, diff, edit, hook, init, list, log, reject,
-    resolve, run, send, show, status, tick,
+    CommandError, Context, Exit, Result, approve, check, demo, diff, edit, hook, init, list, log, man,
+    reject, resolve, run, send, show, status, tick,
 };
 use crate::ui::{ColorChoice, Ui};
 
@@ -154,6 +154,11 @@ enum Verb {
         #[arg(long)]
         fix: bool,
     },
+    /// Write the man pages, so that `git help drafts` finds them
+    Man {
+        /// Where, such as ~/.local/share/man/man1
+        folder: PathBuf,
+    },
     /// What git's hooks call
     #[command(hide = true)]
     Hook {
@@ -204,6 +209,9 @@ struct SendArguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Say once, and not at every run, what waits for a person
+    #[arg(short, long)]
+    quiet: bool,
     /// Leave the terminal's session, and stay for undo windows
     #[arg(long, hide = true)]
     detached: bool,
@@ -282,9 +290,9 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
             };
             wait_for(tick::run(context, &options))
         }
-        Verb::Send(SendArguments { to_dir, json, detached }) => {
+        Verb::Send(SendArguments { to_dir, json, quiet, detached }) => {
             let to_dir = to_dir.map(|folder| std::path::absolute(&folder).unwrap_or(folder));
-            wait_for(send::run(context, &send::Options { to_dir, detached, json }))
+            wait_for(send::run(context, &send::Options { to_dir, detached, json, quiet }))
         }
         Verb::Status { format: Format { json, porcelain }, exit_code } => {
             status::run(context, &status::Options { json, porcelain, exit_code })
@@ -313,6 +321,7 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
             log::run(context, &log::Options { id, count, json, porcelain })
         }
         Verb::Check { fix } => check::run(context, fix),
+        Verb::Man { folder } => man::run(context, &folder, Cli::command().bin_name("git-drafts")),
         Verb::Hook { name, git_pid, arguments } => {
             let options = hook::Options { name, git_pid, arguments };
             // A fault of ours must never stop a commit: only what would be sent may, and says so itself.
@@ -346,8 +355,6 @@ fn log_to_stderr(verbose: u8) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

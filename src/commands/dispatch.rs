@@ -24,7 +24,7 @@ use crate::git::landing::{Change, Landed};
 use crate::git::{MAIN, Repository};
 use crate::id::DraftId;
 use crate::ledger::{Ledger, Note, Snapshot};
-use crate::message::{Address, sha256_hex};
+use crate::message::{Address, Message, sha256_hex};
 use crate::outgoing::{Attachment, Capabilities, Found, Key, Outcome, Outgoing};
 use crate::policy::Policy;
 use crate::render;
@@ -474,7 +474,8 @@ impl Dispatcher<'_, '_, '_> {
             )
         };
         match self.connectors.thread_tail(&draft.origin).await {
-            Ok(Some(tail)) => {
+            Ok(Some(mut tail)) => {
+                self.drop_what_was_known(&mut tail, draft);
                 let ours = self.connectors.ours(&draft.origin.source);
                 let known = last_known(&draft.story).unwrap_or(&draft.origin.message);
                 if let Some(newer) = newer(&tail, known, draft.origin.date, &ours) {
@@ -504,6 +505,24 @@ impl Dispatcher<'_, '_, '_> {
                 deferred(reason, self.context.now() + TAIL_AGAIN)
             }
         }
+    }
+
+    /// Takes out of a thread the messages that a tick had seen before it made this draft: whoever approved
+    /// it could see them, too.
+    fn drop_what_was_known(&self, tail: &mut Vec<Message>, draft: &Outbound) {
+        let Some(drafted_at) = draft.story.first().map(|entry| entry.at) else { return };
+        let Ok(snapshot) = self.ledger.snapshot() else { return };
+        let was_known = |message: &Message| {
+            let id = DraftId::derive(&message.id, crate::id::LENGTH);
+            let story = snapshot.story(&id).unwrap_or_default();
+            let about = match story.first().map(|entry| &entry.fact) {
+                Some(Fact::Ignored(ignored)) => Some(&ignored.message),
+                Some(Fact::Drafted(origin)) => Some(&origin.message),
+                _ => None,
+            };
+            about == Some(&message.id) && story.first().is_some_and(|entry| entry.at <= drafted_at)
+        };
+        tail.retain(|message| message.id == draft.origin.message || !was_known(message));
     }
 
     /// Asks the receiver about an interrupted transmission.

@@ -145,8 +145,7 @@ pub fn forget_first_sight(repository: &Repository, claimed: &Claimed) {
 
 /// Says that an approval is in its undo window, if one is: nothing lands on top of it meanwhile.
 pub fn window(session: &Session, now: Timestamp) -> Option<Busy> {
-    let policy = fs::read(session.state.join("policy.toml")).ok()?;
-    let policy = Policy::parse(policy::FILE, &String::from_utf8_lossy(&policy)).ok()?;
+    let policy = session.believed_policy()?;
     let longest = Tier::ALL.into_iter().map(|tier| policy.undo_seconds(tier)).max().unwrap_or(0);
     let seen = fs::read_dir(session.repository.own_dir().join(SEEN)).ok()?;
     let open = seen

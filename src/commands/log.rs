@@ -134,7 +134,7 @@ fn print_story(
             let edited = edited_lines(snapshot, id, claimed.blob, session)?;
             ui.out(format!(
                 "{approved}  {}  {}  {}, {edited}",
-                fit("approved", 9),
+                fit("approved", 10),
                 claimed.commit.short(),
                 claimed.approver
             ));
@@ -142,7 +142,7 @@ fn print_story(
         ui.out(
             format!(
                 "{at}  {}  {}  {}",
-                fit(line.entry.fact.kind(), 9),
+                fit(line.entry.fact.kind(), 10),
                 line.commit.short(),
                 details(&line.entry)
             )

@@ -14,6 +14,7 @@ pub mod init;
 pub mod judgement;
 pub mod list;
 pub mod log;
+pub mod man;
 pub mod overview;
 pub mod reject;
 pub mod resolve;
@@ -261,6 +262,18 @@ impl Session {
             .and_then(|()| std::fs::rename(&aside, &kept))
             .map_err(|error| CommandError::system(&kept, error))?;
         Ok((policy, bytes))
+    }
+
+    /// Returns the policy that was in force when a tick or a sender last looked, or the committed one.
+    pub fn believed_policy(&self) -> Option<Policy> {
+        let bytes = std::fs::read(self.state.join("policy.toml")).ok().or_else(|| {
+            let tip = self.repository.tip(MAIN).ok().flatten()?;
+            self.repository.file_at(tip, policy::FILE).ok().flatten()
+        });
+        match bytes {
+            Some(bytes) => Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes)).ok(),
+            None => Some(Policy::built_in()),
+        }
     }
 
     /// Says why a committed policy does not count under the one before it.

@@ -4,6 +4,7 @@ use std::fs;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::judgement::{self, Case, Stop};
 use super::{Context, Result, Session};
 use crate::delivery::{Facts, OnDesk, Step, Waiting, next};
 use crate::desk::Desk;
@@ -23,6 +24,8 @@ pub enum Place {
     RemovedHere,
     /// Approved on `main`; the sender has it.
     Approved,
+    /// Approved on `main`, and something forbids sending it.
+    Held,
     /// Nobody knows whether it was sent.
     Unsure,
     /// Approved, and the other side said no, or the thread moved on.
@@ -54,6 +57,8 @@ pub struct Item {
     pub last: Option<Entry>,
     /// What is wrong with its file.
     pub error: Option<FileError>,
+    /// Why it is held back.
+    pub held: Option<String>,
     /// Since when it is here.
     pub since: Option<Timestamp>,
 }
@@ -94,6 +99,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
         capabilities: Capabilities { dedupes: true, can_find: true },
         rehearses: true,
     };
+    let policy = session.believed_policy();
     let mut items = Vec::new();
     for (id, story) in session.stories(desk, &snapshot)? {
         let on_desk = desk.on_desk(&id);
@@ -137,6 +143,25 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             }
             path.clone_from(&file.path);
         }
+        let mut held = None;
+        if let (Place::Approved, OnDesk::Approved(blob), Some(policy)) = (place, on_desk, &policy) {
+            let case = Case {
+                context,
+                session,
+                desk,
+                snapshot: &snapshot,
+                policy,
+                id: &id,
+                story: &story,
+                blob,
+                // Looking must not start an undo window.
+                waits: false,
+            };
+            if let Err(Stop::Held { why, .. }) = judgement::judge(&case) {
+                place = Place::Held;
+                held = Some(why);
+            }
+        }
         if draft.is_none()
             && place == Place::Parked
             && let Some(bytes) = snapshot.file(&id, "drafted", "md")?
@@ -144,7 +169,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             draft = Draft::parse(&path, &String::from_utf8_lossy(&bytes)).ok();
         }
         let since = story.iter().find(|entry| matches!(entry.fact, Fact::Drafted(_))).map(|entry| entry.at);
-        items.push(Item { id, place, path, draft, origin, last: story.last().cloned(), error, since });
+        items.push(Item { id, place, path, draft, origin, last: story.last().cloned(), error, held, since });
     }
     // Files without any id are nobody's drafts, and still no reason to be silent.
     for file in desk.files.iter().filter(|file| file.id.is_none()) {

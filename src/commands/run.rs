@@ -13,14 +13,14 @@ pub fn run(context: &Context) -> Result<Exit> {
     let program =
         env::current_exe().map_err(|error| CommandError::System { what: "git-drafts".to_owned(), error })?;
     let mut worst = 0;
-    for command in ["tick", "send"] {
+    for command in [&["tick"][..], &["send", "--quiet"][..]] {
         let mut child = Command::new(&program);
         child.arg("-C").arg(&context.directory);
         if let Some(config) = &context.config {
             child.arg("--config").arg(config);
         }
         let status = child
-            .arg(command)
+            .args(command)
             .status()
             .map_err(|error| CommandError::System { what: program.display().to_string(), error })?;
         // A child that a signal ended has no code, and was not done.

@@ -35,6 +35,8 @@ pub struct Options {
     pub detached: bool,
     /// Print JSON.
     pub json: bool,
+    /// Say once, and not at every run, what waits for a person.
+    pub quiet: bool,
 }
 
 /// Runs the command.
@@ -51,7 +53,10 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     let mut stayed = Duration::ZERO;
     while let Some(lock) = lock_or_leave_mark(&session.repository)? {
         take_mark(&session.repository)?;
-        let pass = dispatch::pass(context, &session, &mut connectors, &lock).await?;
+        let mut pass = dispatch::pass(context, &session, &mut connectors, &lock).await?;
+        if options.quiet {
+            leave_out_what_was_told(&session, &mut pass);
+        }
         print(context, &pass, options.json);
         // The lock is free while this sender waits, so that others need not.
         drop(lock);
@@ -69,6 +74,22 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     }
     context.ui.say("another sender is at work, and looks again before it leaves");
     Ok(Exit::Done)
+}
+
+/// Leaves out the states that an earlier run has told already, for a timer whose output is mailed: one
+/// notice for each change of state.
+fn leave_out_what_was_told(session: &Session, pass: &mut Pass) {
+    let path = session.state.join("told");
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let lasting = |event: &Event| match &event.what {
+        What::Held { .. } | What::EditedAfter => Some(format!("{} {:?}", event.id, event.what)),
+        _ => None,
+    };
+    let now: Vec<String> = pass.events.iter().filter_map(lasting).collect();
+    pass.events.retain(|event| lasting(event).is_none_or(|state| !before.lines().any(|line| line == state)));
+    if let Err(error) = fs::write(&path, now.join("\n")) {
+        tracing::warn!(%error, "what was told could not be noted");
+    }
 }
 
 /// Takes the sender's lock; where another one has it, leaves a mark for that one to look again.

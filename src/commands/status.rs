@@ -52,7 +52,7 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
     let now = context.now();
     ui.out(format!("On desk {}, {}.", context.shown(session.repository.place()), last_tick(session, now)));
     let length = shown_length(items.iter().map(|item| &item.id));
-    let sections: [(Place, &str, &str); 9] = [
+    let sections: [(Place, &str, &str); 10] = [
         (Place::ApprovedHere, "Approved, not committed yet:", "use \"git commit\" to send"),
         (
             Place::RemovedHere,
@@ -60,6 +60,11 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
             "use \"git commit\" to reject, \"git restore\" to keep",
         ),
         (Place::Approved, "Approved:", "the sender takes these up; \"git drafts send\" does so now"),
+        (
+            Place::Held,
+            "Approved, and held back:",
+            "mend what is said, and commit; \"git drafts send\" tells how",
+        ),
         (
             Place::Unsure,
             "Unsure whether sent:",
@@ -135,6 +140,9 @@ fn action(item: &Item) -> String {
 
 /// Returns the one thing that a person should know first.
 fn remark(item: &Item) -> String {
+    if let Some(why) = &item.held {
+        return text::one_line(why, 120);
+    }
     let said = match item.last.as_ref().map(|entry| &entry.fact) {
         Some(Fact::Unsure { reason } | Fact::Failed { reason } | Fact::Deferred { reason, .. }) => {
             Some(reason.clone())
@@ -169,6 +177,7 @@ pub fn place_word(place: Place) -> &'static str {
         Place::ApprovedHere => "approved-here",
         Place::RemovedHere => "removed-here",
         Place::Approved => "approved",
+        Place::Held => "held",
         Place::Unsure => "unsure",
         Place::Stopped => "stopped",
         Place::Unclear => "unclear",
@@ -194,6 +203,7 @@ pub fn item_json(item: &Item, now: Timestamp) -> Value {
         "path": item.path,
         "age_seconds": item.age(now).map(|age| age.as_secs()),
         "findings": draft.map(|draft| draft.machine.findings.clone()).unwrap_or_default(),
+        "held": item.held,
         "last_entry": item.last.as_ref().map(|entry| entry.fact.kind()),
     })
 }

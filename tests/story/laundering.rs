@@ -111,7 +111,6 @@ fn nobodys_question_hides_behind_somebody_elses_mail() {
         subject: "Re: The pump is down",
         body: "Thanks.\n",
         headers: "In-Reply-To: <first@example.org>\nReferences: <first@example.org>\n",
-        ..Mail::default()
     });
     desk.tick();
     let to_ada = desk.shell("grep -l '^to = \\[\"Ada' drafts/*").out;
