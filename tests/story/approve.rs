@@ -62,11 +62,11 @@ fn a_commit_that_sets_the_status_sends_once_and_clears_the_desk() {
     desk.drafts(&["log", &id]).succeeds();
     assert_snapshot!(desk.seen(), @"
     draft rnjkmjrz  Re: where is my invoice?
-    Fri 20 Nov 12:00:00  drafted    [abbrev]  route_answer by rules (invoice), tier low
-    Fri 20 Nov 12:00:00  approved   [abbrev]  Sam Hill <sam@example.com>, as drafted
-    Fri 20 Nov 12:00:00  claimed    [abbrev]  host [host], blob [abbrev]
-    Fri 20 Nov 12:00:00  sending    [abbrev]  generation 1
-    Fri 20 Nov 12:00:00  sent       [abbrev]  new/rnjkmjrz.1.[desk].[host]
+    Fri 20 Nov 12:00:00  drafted     [abbrev]  route_answer by rules (invoice), tier low
+    Fri 20 Nov 12:00:00  approved    [abbrev]  Sam Hill <sam@example.com>, as drafted
+    Fri 20 Nov 12:00:00  claimed     [abbrev]  host [host], blob [abbrev]
+    Fri 20 Nov 12:00:00  sending     [abbrev]  generation 1
+    Fri 20 Nov 12:00:00  sent        [abbrev]  new/rnjkmjrz.1.[desk].[host]
     ");
 }
 

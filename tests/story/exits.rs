@@ -110,6 +110,7 @@ fn json_tells_the_same_as_the_table() {
           "age_seconds": 0,
           "confidence": 0.9,
           "findings": [],
+          "held": null,
           "id": "rnjkmjrz",
           "last_entry": "drafted",
           "path": "drafts/rnjkmjrz-re-where-is-my-invoice.md",

@@ -22,8 +22,8 @@ fn deleting_the_file_rejects_with_the_message_as_the_reason() {
     desk.drafts(&["log", &id]).succeeds();
     assert_snapshot!(desk.seen(), @"
     draft rnjkmjrz  Re: where is my invoice?
-    Fri 20 Nov 12:00:00  drafted    [abbrev]  route_answer by rules (invoice), tier low
-    Fri 20 Nov 12:00:00  rejected   [abbrev]  Sam Hill <sam@example.com>: answered by phone
+    Fri 20 Nov 12:00:00  drafted     [abbrev]  route_answer by rules (invoice), tier low
+    Fri 20 Nov 12:00:00  rejected    [abbrev]  Sam Hill <sam@example.com>: answered by phone
     ");
     desk.tick();
     assert_eq!(desk.files(), [""; 0], "it does not come back");

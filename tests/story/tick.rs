@@ -45,7 +45,7 @@ fn a_draft_is_committed_by_the_machine_and_says_all_there_is_to_know() {
     answers = "<mail-1@example.org>"
     tier = "low"
     confidence = 0.90
-    why = "route `invoice` matches (words: where|find|get|download|copy|missing|received|wo|finde, invoice|invoices|receipt|receipts|rechnung|rechnungen)"
+    why = "route `invoice` matches (words: where, invoice)"
     findings = []
     +++
 
@@ -90,7 +90,7 @@ fn a_dry_run_writes_nothing() {
     From mail
      * [new draft]      rnjk  low    0.90  Ada Brown <- Re: where is my invoice?
          to: Ada Brown <ada@example.org>
-         why: route `invoice` matches (words: where|find|get|download|copy|missing|received|wo|finde, invoice|invoices|receipt|receipts|rechnung|rechnungen)
+         why: route `invoice` matches (words: where, invoice)
      ! [needs you]      zkvj  medium 0.00  Ada Brown <- Re: Why is the sky blue?
          to: Ada Brown <ada@example.org>
          why: no route knows this
@@ -126,7 +126,7 @@ fn scripts_get_lines_or_json() {
           "id": "rnjkmjrz",
           "message": "<mail-1@example.org>",
           "outcome": "drafted",
-          "reason": "route `invoice` matches (words: where|find|get|download|copy|missing|received|wo|finde, invoice|invoices|receipt|receipts|rechnung|rechnungen)",
+          "reason": "route `invoice` matches (words: where, invoice)",
           "source": "mail",
           "tier": "low",
           "to": [
