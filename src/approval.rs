@@ -148,50 +148,54 @@ pub fn find<E>(
             Err(Refusal::NotAnApprover { commit: facts.id, email: facts.email.clone() })
         }
     };
-    let mut refusal = Refusal::NotFound;
+    // All holders are visited before anybody is believed: whether a side took the approval back may
+    // stand behind any of them.
+    let mut candidates = Vec::new();
+    let mut lacking = Vec::new();
     let mut seen = HashSet::from([tip]);
     let mut queue = VecDeque::from([tip]);
-    let mut lacking = Vec::new();
+    let mut on_first_line = Some(tip);
     while let Some(id) = queue.pop_front() {
         if seen.len() > COMMITS_MAX {
             return Ok(Err(Refusal::NotFound));
         }
         let facts = look(id)?;
-        let verdict = match mode {
-            Mode::Commit => {
-                let holders: Vec<ObjectId> =
-                    facts.parents.iter().filter(|(_, holds)| *holds).map(|(parent, _)| *parent).collect();
-                if !holders.is_empty() {
-                    lacking
-                        .extend(facts.parents.iter().filter(|(_, holds)| !holds).map(|(parent, _)| *parent));
-                    queue.extend(holders.into_iter().filter(|parent| seen.insert(*parent)));
-                    continue;
-                }
-                if facts.is_merge() { Err(Refusal::MadeByMerge { commit: id }) } else { judge(&facts) }
+        let holders = || facts.parents.iter().filter(|(_, holds)| *holds).map(|(parent, _)| *parent);
+        lacking.extend(facts.parents.iter().filter(|(_, holds)| !holds).map(|(parent, _)| *parent));
+        let is_held_before = holders().next().is_some();
+        match mode {
+            Mode::Commit if is_held_before => {}
+            Mode::Commit if facts.is_merge() => {
+                candidates.push((id, Err(Refusal::MadeByMerge { commit: id })))
             }
-            Mode::Merge => {
-                if let Some((first, true)) = facts.parents.first() {
-                    seen.insert(*first);
-                    queue.push_back(*first);
-                    continue;
-                }
-                match facts.parents.iter().any(|(_, holds)| *holds) {
-                    true => judge(&facts),
-                    false if facts.is_merge() => Err(Refusal::MadeByMerge { commit: id }),
-                    false => Err(Refusal::NotAMerge { commit: id }),
+            Mode::Commit => candidates.push((id, judge(&facts))),
+            Mode::Merge if on_first_line == Some(id) => {
+                on_first_line = facts.parents.first().filter(|(_, holds)| *holds).map(|(first, _)| *first);
+                match (on_first_line, is_held_before) {
+                    (Some(_), _) => {}
+                    (None, true) => candidates.push((id, judge(&facts))),
+                    (None, false) if facts.is_merge() => {
+                        candidates.push((id, Err(Refusal::MadeByMerge { commit: id })));
+                    }
+                    (None, false) => candidates.push((id, Err(Refusal::NotAMerge { commit: id }))),
                 }
             }
-        };
+            Mode::Merge => {}
+        }
+        queue.extend(holders().filter(|parent| seen.insert(*parent)));
+    }
+    let mut refusal = Refusal::NotFound;
+    for (commit, verdict) in candidates {
         match verdict {
             Ok(approval) => {
                 let mut revoked = false;
                 for side in &lacking {
-                    revoked |= descends(*side, approval.commit)?;
+                    revoked |= descends(*side, commit)?;
                 }
                 if !revoked {
                     return Ok(Ok(approval));
                 }
-                refusal = Refusal::Revoked { commit: approval.commit };
+                refusal = Refusal::Revoked { commit };
             }
             Err(why) => refusal = why,
         }
@@ -366,6 +370,16 @@ mod tests {
             "a: (machine)\nb: a (sam) +\nc: b (sam)\nd: c b (kim) +",
             "a merge brought back what was revoked after commit b",
         );
+    }
+
+    #[test]
+    fn two_merges_cannot_either_in_any_mode() {
+        // b approves, c revokes, d joins them with the text of b, e merges that into b again.
+        let twice = "a: (machine)\nb: a (sam) +\nc: b (sam)\nd: b c (kim) +\ne: b d (kim) +";
+        check(Mode::Commit, twice, "a merge brought back what was revoked after commit b");
+        // c is the approving merge, d revokes it, e joins the two with the text of c.
+        let merged = "a: (machine)\nb: a (kim) +\nc: a b (sam) +\nd: c (sam)\ne: c d (kim) +";
+        check(Mode::Merge, merged, "a merge brought back what was revoked after commit c");
     }
 
     #[test]

@@ -257,7 +257,7 @@ pub fn generation(blob: ObjectId, story: &[Entry]) -> u32 {
     if resend || claimed.blob != blob { entry.generation + 1 } else { entry.generation }
 }
 
-/// Returns the message of a thread that makes an answer to `answered` stale: one that came later, from
+/// Returns the newest message of a thread that makes an answer to `answered` stale: one that came later, from
 /// the other side or from ourselves. Automatic mail does not count.
 ///
 /// `tail` is oldest first; `date` is the answered message's, for where it is not in the tail any more.
@@ -276,10 +276,11 @@ pub fn newer<'m>(
         .enumerate()
         .filter(|(index, message)| later(*index, message))
         .map(|(_, message)| message)
-        .find(|message| match automatic::reason(message, ours) {
+        .filter(|message| match automatic::reason(message, ours) {
             None | Some(automatic::Reason::FromOurselves) => true,
             Some(_) => false,
         })
+        .last()
 }
 
 #[cfg(test)]

@@ -75,6 +75,9 @@ impl FromStr for DraftId {
 pub struct ObjectId([u8; 20]);
 
 impl ObjectId {
+    /// The name of no object.
+    pub const NONE: ObjectId = ObjectId([0; 20]);
+
     /// Makes the name of its twenty bytes.
     pub const fn new(bytes: [u8; 20]) -> Self {
         Self(bytes)

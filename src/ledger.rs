@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::error::{FileError, Hint};
 use crate::git::objects::{Batch, Changes};
 use crate::git::{GitError, Head, LEDGER, Repository, Swap, landing};
 use crate::id::{DraftId, ObjectId};
+use crate::message::sha256_hex;
 
 const VERSION: u32 = 1;
 const HEAD_FILE: &str = "ledger.toml";
@@ -71,8 +73,11 @@ pub enum LedgerError {
     /// History is cut off.
     #[error("the repository is a shallow clone")]
     Shallow,
+    /// Nothing outside the repository remembers this ledger.
+    #[error("nothing on this machine remembers this ledger, so nobody knows whether it is whole")]
+    Forgotten,
     /// Another clone of this desk ticks and sends.
-    #[error("another clone of this desk ticks and sends")]
+    #[error("another clone of this desk ticks and sends, or this one was copied")]
     AnotherClone,
     /// Others kept writing.
     #[error("the ledger is locked by another process")]
@@ -106,6 +111,9 @@ impl Hint for LedgerError {
                 "check out `main` again: nobody but the machine writes the ledger".to_owned()
             }
             LedgerError::Shallow => "fetch the rest: `git fetch --unshallow`".to_owned(),
+            LedgerError::Forgotten => {
+                "if nothing was lost (compare it with your backups): `git drafts init --take-over`".to_owned()
+            }
             LedgerError::AnotherClone => {
                 "to move that here: stop it there, `git fetch origin ledger:ledger`, and `git drafts init --take-over`"
                     .to_owned()
@@ -215,24 +223,21 @@ impl<'r> Ledger<'r> {
             return Err(LedgerError::CheckedOut);
         }
         let ledger = Self { repository, state: state.to_path_buf(), desk_id };
-        ledger.check_continuity()?;
         if Snapshot::of(repository)?.sender()?.map(|(_, clone)| clone) != clone_id(repository, false)? {
             return Err(LedgerError::AnotherClone);
         }
+        ledger.check_continuity()?;
         Ok(ledger)
     }
 
-    /// Makes this clone the one that ticks and sends; tells whether it was not so before.
+    /// Makes this clone the one that ticks and sends.
     ///
     /// Without a shared remote that every claim is pushed to, two clones that both send would send
     /// twice; so exactly one may, and the ledger says which.
-    pub fn take_over(repository: &Repository, now: Timestamp) -> Result<bool> {
+    pub fn take_over(repository: &Repository, now: Timestamp) -> Result<()> {
         let snapshot = Snapshot::of(repository)?;
         let clone = clone_id(repository, true)?.unwrap_or_default();
-        let (number, sender) = snapshot.sender()?.unwrap_or_default();
-        if sender == clone {
-            return Ok(false);
-        }
+        let (number, _) = snapshot.sender()?.unwrap_or_default();
         let mut batch = Batch::new(repository);
         let file = batch.blob(b"");
         let path = format!("{SENDERS}/{}-{clone}", number + 1);
@@ -241,8 +246,23 @@ impl<'r> Ledger<'r> {
         batch.write()?;
         repository.flush()?;
         match repository.swap(LEDGER, Some(snapshot.tip), commit, "git-drafts: take over")? {
-            Swap::Done => Ok(true),
+            Swap::Done => Ok(()),
             Swap::Lost => Err(LedgerError::Locked),
+        }
+    }
+
+    /// Looks whether the ledger is what we last saw, or has only been added to; remembers nothing.
+    ///
+    /// For commands that only show: a colleague's clone, which may not send, can show its desk.
+    pub fn inspect(repository: &Repository, state: &Path) -> Result<()> {
+        if repository.is_shallow() {
+            return Err(LedgerError::Shallow);
+        }
+        Self::desk_id(repository)?.ok_or(LedgerError::Missing)?;
+        let tip = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
+        match remembered(state)? {
+            Some(remembered) if remembered != tip => check_growth(repository, remembered, tip),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -343,35 +363,47 @@ impl<'r> Ledger<'r> {
         if remembered == Some(tip) {
             return Ok(());
         }
-        if let Some(remembered) = remembered {
-            self.check_growth(remembered, tip)?;
+        match remembered {
+            Some(remembered) => check_growth(self.repository, remembered, tip)?,
+            None if begins(self.repository, tip)? => {}
+            None => return Err(LedgerError::Forgotten),
         }
         let _writing = self.write_lock()?;
         remember(&self.state, tip)
     }
+}
 
-    /// Checks that from one commit to a later one the machine, and nobody else, added, and nothing else.
-    fn check_growth(&self, remembered: ObjectId, tip: ObjectId) -> Result<()> {
-        if !self.repository.descends(tip, remembered)? {
-            return Err(LedgerError::Rewound { remembered, tip });
-        }
-        let marker = format!("{OPEN}/");
-        let mut at = tip;
-        while at != remembered {
-            let commit = self.repository.commit(at)?;
-            let [parent] = commit.parents[..] else { return Err(LedgerError::Foreign(at)) };
-            if !commit.committer.is_machine() {
-                return Err(LedgerError::Foreign(at));
-            }
-            let before = self.repository.commit(parent)?.tree;
-            let comparison = self.repository.compare(Some(before), commit.tree)?;
-            if let Some(path) = comparison.rewritten.into_iter().find(|path| !path.starts_with(&marker)) {
-                return Err(LedgerError::Rewritten { commit: at, path });
-            }
-            at = parent;
-        }
-        Ok(())
+/// Tells whether a tip is the beginning of a ledger, or of its time with another clone: then there is
+/// nothing yet that a memory could miss.
+fn begins(repository: &Repository, tip: ObjectId) -> Result<bool> {
+    let commit = repository.commit(tip)?;
+    let Some(&parent) = commit.parents.first() else { return Ok(true) };
+    let before = repository.commit(parent)?.tree;
+    let comparison = repository.compare(Some(before), commit.tree)?;
+    Ok(comparison.rewritten.is_empty() && comparison.added.iter().all(|path| path.starts_with(SENDERS)))
+}
+
+/// Checks that from one commit to a later one the machine, and nobody else, added, and nothing else.
+fn check_growth(repository: &Repository, remembered: ObjectId, tip: ObjectId) -> Result<()> {
+    if !repository.descends(tip, remembered)? {
+        return Err(LedgerError::Rewound { remembered, tip });
     }
+    let marker = format!("{OPEN}/");
+    let mut at = tip;
+    while at != remembered {
+        let commit = repository.commit(at)?;
+        let [parent] = commit.parents[..] else { return Err(LedgerError::Foreign(at)) };
+        if !commit.committer.is_machine() {
+            return Err(LedgerError::Foreign(at));
+        }
+        let before = repository.commit(parent)?.tree;
+        let comparison = repository.compare(Some(before), commit.tree)?;
+        if let Some(path) = comparison.rewritten.into_iter().find(|path| !path.starts_with(&marker)) {
+            return Err(LedgerError::Rewritten { commit: at, path });
+        }
+        at = parent;
+    }
+    Ok(())
 }
 
 /// The ledger at one moment.
@@ -585,22 +617,30 @@ fn nonce() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Reads the id of this clone, which git does not copy; makes it where it is wanted and missing.
+/// Returns the id of this clone, on this machine, in this folder; makes it where it is wanted and missing.
+///
+/// A random part that git does not clone, the machine, and the inode of the git folder: a `cp -r`, a
+/// restored backup and an `rsync` to another host are other clones, although they hold the same files.
 fn clone_id(repository: &Repository, make: bool) -> Result<Option<String>> {
     let own = repository.own_dir();
     let path = own.join(CLONE_FILE);
     let failed = |error| LedgerError::State { path: path.clone(), error };
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text.trim().to_owned())),
+    let random = match fs::read_to_string(&path) {
+        Ok(text) => text.trim().to_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound && make => {
-            let id: String = nonce().chars().take(16).collect();
+            let random = nonce();
             fs::create_dir_all(&own).map_err(failed)?;
-            fs::write(&path, format!("{id}\n")).map_err(failed)?;
-            Ok(Some(id))
+            fs::write(&path, format!("{random}\n")).map_err(failed)?;
+            random
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(error)),
-    }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let machine = fs::read_to_string("/etc/machine-id")
+        .unwrap_or_else(|_| rustix::system::uname().nodename().to_string_lossy().into_owned());
+    let inode = fs::metadata(repository.git_dir()).map_err(failed)?.ino();
+    let whole = sha256_hex(format!("{random} {} {inode}", machine.trim()).as_bytes());
+    Ok(Some(whole[..16].to_owned()))
 }
 
 fn number_of(name: &str) -> Option<usize> {
@@ -747,7 +787,7 @@ mod tests {
         clone.swap(LEDGER, None, tip, "x").unwrap();
         let state = bed.folder.path().join("other-state");
         assert!(matches!(Ledger::open(&clone, &state), Err(LedgerError::AnotherClone)));
-        assert!(Ledger::take_over(&clone, now()).unwrap());
+        Ledger::take_over(&clone, now()).unwrap();
         assert!(Ledger::open(&clone, &state).is_ok());
         bed.git(&["fetch", "-q", other.to_str().unwrap(), "ledger:ledger"]);
         assert!(matches!(bed.open(), Err(LedgerError::AnotherClone)));

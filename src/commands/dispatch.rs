@@ -22,7 +22,7 @@ use crate::entry::{Claimed, Drafted, Entry, Fact, claim, drafted};
 use crate::error::Hint;
 use crate::git::landing::{Change, Landed};
 use crate::git::{MAIN, Repository};
-use crate::id::DraftId;
+use crate::id::{DraftId, ObjectId};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Address, Message, sha256_hex};
 use crate::outgoing::{Attachment, Capabilities, Found, Key, Outcome, Outgoing};
@@ -159,6 +159,15 @@ struct Dispatcher<'s, 'c, 'w> {
     tries: BTreeMap<DraftId, usize>,
 }
 
+/// What is known of an earlier attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Earlier {
+    /// The receiver says that it did not arrive.
+    NotThere,
+    /// Nothing.
+    Unknown,
+}
+
 /// A claimed draft on its way out.
 struct Outbound {
     id: DraftId,
@@ -166,8 +175,8 @@ struct Outbound {
     claimed: Claimed,
     origin: Drafted,
     outgoing: Outgoing,
-    /// Whether `sending` is noted already, by a process that died.
-    began: bool,
+    /// Whether `sending` is noted already, by an attempt of which nobody knows how it ended.
+    began: Option<Earlier>,
 }
 
 impl Dispatcher<'_, '_, '_> {
@@ -196,6 +205,9 @@ impl Dispatcher<'_, '_, '_> {
                 blob,
                 waits,
             };
+            let case_of = |story: &[Entry]| {
+                case(claim(story).map_or(ObjectId::NONE, |(_, claimed)| claimed.blob), false)
+            };
             match next(on_desk, story, &self.facts(story)) {
                 Step::Done | Step::JudgeRemoval => {}
                 Step::Wait(waiting) => self.tell_waiting(&desk, id, story, waiting),
@@ -223,7 +235,10 @@ impl Dispatcher<'_, '_, '_> {
                         notes.push(self.note(id, story, Fact::Sent { receipt }));
                     }
                     Answer::Unknown(reason) => notes.push(self.unsure(id, story, &reason)),
-                    Answer::NotThere if resend => outbound.extend(self.outbound(id, story, true)?),
+                    Answer::NotThere if resend => match self.still_stands(&case_of(story)) {
+                        Ok(()) => outbound.extend(self.outbound(id, story, Some(Earlier::NotThere))),
+                        Err(why) => notes.push(self.withdrawn(id, story, &why)),
+                    },
                     Answer::NotThere => {
                         notes.push(self.withdrawn(
                             id,
@@ -236,9 +251,14 @@ impl Dispatcher<'_, '_, '_> {
                         self.later(id, story, self.context.now() + TRY_AGAIN, &reason);
                     }
                 },
-                Step::Resend => outbound.extend(self.outbound(id, story, true)?),
+                Step::Resend => match self.still_stands(&case_of(story)) {
+                    Ok(()) => outbound.extend(self.outbound(id, story, Some(Earlier::Unknown))),
+                    Err(why) => {
+                        notes.push(self.unsure(id, story, &format!("it may have gone, and now: {why}")))
+                    }
+                },
                 Step::Send { blob, .. } => match self.still_stands(&case(blob, false)) {
-                    Ok(()) => outbound.extend(self.outbound(id, story, false)?),
+                    Ok(()) => outbound.extend(self.outbound(id, story, None)),
                     Err(why) => notes.push(self.withdrawn(id, story, &why)),
                 },
                 Step::Claim { blob, generation } => {
@@ -328,15 +348,22 @@ impl Dispatcher<'_, '_, '_> {
     }
 
     /// Renders a claim from what the ledger keeps of it.
-    fn outbound(&self, id: &DraftId, story: &[Entry], began: bool) -> Result<Option<Outbound>> {
-        let (Some((entry, claimed)), Some(origin)) = (claim(story), drafted(story)) else { return Ok(None) };
+    fn outbound(&mut self, id: &DraftId, story: &[Entry], began: Option<Earlier>) -> Option<Outbound> {
+        let ((entry, claimed), origin) = (claim(story)?, drafted(story)?);
         let from = self.connectors.our_address(&origin.source);
         let key = Key::new(id, entry.generation, self.ledger.desk());
-        let Some(outgoing) = rendered(&self.session.repository, key, entry.at, from, origin, claimed)? else {
-            return Ok(None);
-        };
-        let (claimed, origin, story) = (claimed.clone(), origin.clone(), story.to_vec());
-        Ok(Some(Outbound { id: id.clone(), claimed, origin, outgoing, began, story }))
+        match rendered(&self.session.repository, key, entry.at, from, origin, claimed) {
+            Ok(Some(outgoing)) => {
+                let (claimed, origin, story) = (claimed.clone(), origin.clone(), story.to_vec());
+                Some(Outbound { id: id.clone(), claimed, origin, outgoing, began, story })
+            }
+            Ok(None) => None,
+            // One draft's own trouble must not stop the others.
+            Err(error) => {
+                self.tell(id, story, What::Held { why: error.to_string(), hint: error.hint() });
+                None
+            }
+        }
     }
 
     async fn send_all(&mut self, outbound: Vec<Outbound>) -> Result<bool> {
@@ -366,7 +393,7 @@ impl Dispatcher<'_, '_, '_> {
         let ready = self.prepared(transport, chunk).await?;
         let begins: Vec<Note> = ready
             .iter()
-            .filter(|draft| !draft.began)
+            .filter(|draft| draft.began.is_none())
             .map(|draft| self.note(&draft.id, &draft.story, Fact::Sending))
             .collect();
         let names = subject("sending", begins.iter().map(|note| &note.id));
@@ -376,13 +403,13 @@ impl Dispatcher<'_, '_, '_> {
         }
         let begun = self.ledger.append(&begins, &names, self.context.now())?;
         let mut outcomes = Vec::new();
-        for draft in ready.iter().filter(|draft| draft.began || begun.contains(&draft.id)) {
+        for draft in ready.iter().filter(|draft| draft.began.is_some() || begun.contains(&draft.id)) {
             *self.tries.entry(draft.id.clone()).or_default() += 1;
             let outcome =
                 self.connectors.send(transport, &draft.outgoing, self.lock, self.context.now()).await;
             tracing::info!(draft = %draft.id, transport, ?outcome, "transmitted");
             // The story has grown by `sending`, unless it was there already.
-            let after = draft.story.len() + usize::from(!draft.began);
+            let after = draft.story.len() + usize::from(draft.began.is_none());
             if let Some(fact) = self.told(transport, draft, outcome) {
                 outcomes.push((draft, Note { after, ..self.note(&draft.id, &draft.story, fact) }));
             }
@@ -419,6 +446,13 @@ impl Dispatcher<'_, '_, '_> {
 
     /// Says what is to be noted of an outcome; nothing where the same key can be asked for or sent again.
     fn told(&mut self, transport: &str, draft: &Outbound, outcome: Outcome) -> Option<Fact> {
+        // A "later" or a "no" to this attempt says nothing about an earlier one that may have arrived.
+        let outcome = match (draft.began, outcome) {
+            (Some(Earlier::Unknown), Outcome::Deferred { reason, .. } | Outcome::Failed { reason }) => {
+                Outcome::Unsure { reason: format!("an earlier attempt may have arrived; now: {reason}") }
+            }
+            (_, outcome) => outcome,
+        };
         let (fact, what) = match outcome {
             Outcome::Delivered { receipt } => (Fact::Sent { receipt }, What::Sent),
             Outcome::Deferred { until, reason } => {
@@ -464,7 +498,7 @@ impl Dispatcher<'_, '_, '_> {
     /// Looks whether the thread moved on, and lets the transport do all that can be taken back.
     async fn checked(&mut self, transport: &str, draft: &Outbound) -> Checked {
         // What began to go out is not prepared again: a file that a receiver has taken must not come back.
-        if draft.began {
+        if draft.began.is_some() {
             return Checked::Ready;
         }
         let deferred = |reason: String, until: Timestamp| {
@@ -516,11 +550,14 @@ impl Dispatcher<'_, '_, '_> {
             let id = DraftId::derive(&message.id, crate::id::LENGTH);
             let story = snapshot.story(&id).unwrap_or_default();
             let about = match story.first().map(|entry| &entry.fact) {
-                Some(Fact::Ignored(ignored)) => Some(&ignored.message),
-                Some(Fact::Drafted(origin)) => Some(&origin.message),
+                Some(Fact::Ignored(ignored)) => Some((&ignored.message, &ignored.digest)),
+                Some(Fact::Drafted(origin)) => Some((&origin.message, &origin.digest)),
                 _ => None,
             };
-            about == Some(&message.id) && story.first().is_some_and(|entry| entry.at <= drafted_at)
+            let mut seen = message.clone();
+            super::tick::take_out_secrets(&mut seen);
+            about == Some((&message.id, &seen.digest()))
+                && story.first().is_some_and(|entry| entry.at <= drafted_at)
         };
         tail.retain(|message| message.id == draft.origin.message || !was_known(message));
     }

@@ -39,7 +39,8 @@ pub fn run(context: &Context, folder: Option<&Path>, take_over: bool) -> Result<
     refuse_unfit(context, &repository)?;
     let made = lay_out(context, &repository)?;
     let wired = wire(&repository, &wiring_path)?;
-    if take_over && Ledger::take_over(&repository, context.now())? {
+    if take_over {
+        Ledger::take_over(&repository, context.now())?;
         context.ui.out("This clone ticks and sends from now on; no other one does.");
     }
     let ui = &context.ui;

@@ -264,6 +264,14 @@ impl Session {
         Ok((policy, bytes))
     }
 
+    /// Reads the policy that is committed, whether it is in force or not.
+    pub fn committed_policy(&self, desk: &Desk) -> Result<Policy> {
+        match self.repository.file_at(desk.tip, policy::FILE)? {
+            Some(bytes) => Ok(Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?),
+            None => Ok(Policy::built_in()),
+        }
+    }
+
     /// Returns the policy that was in force when a tick or a sender last looked, or the committed one.
     pub fn believed_policy(&self) -> Option<Policy> {
         let bytes = std::fs::read(self.state.join("policy.toml")).ok().or_else(|| {

@@ -1,10 +1,12 @@
 //! Takes a person's word for what became of a draft that nobody is sure about.
 
 use super::settle::entry_after;
+use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session, send};
 use crate::desk::Desk;
 use crate::entry::{Fact, claim};
 use crate::ledger::Note;
+use crate::outgoing::Capabilities;
 
 /// What a person says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum Word {
 /// Runs the command.
 pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
     let session = Session::open(context)?;
-    let Some(_sending) = send::try_lock(&session.repository, "send.lock")? else {
+    let Some(sending) = send::try_lock(&session.repository, "send.lock")? else {
         return Err(CommandError::refused("a sender is at work", "try again when it is done"));
     };
     let ledger = session.ledger()?;
@@ -34,9 +36,22 @@ pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
             "there is nothing to resolve",
         ));
     };
-    // Where the receiver can be asked, or dedupes, the sender finds out by itself, and better.
     let undecided = match &last.fact {
-        Fact::Unsure { .. } | Fact::Sending => true,
+        Fact::Unsure { .. } => true,
+        // Where the receiver can be asked, or dedupes, the sender finds out by itself, and better: the same
+        // key is safe, and a new one is not.
+        Fact::Sending => {
+            let connectors = Connectors::new(&session.wiring, context.host());
+            let transport = claim(&story).map(|(_, claimed)| claimed.transport.as_str()).unwrap_or_default();
+            let Capabilities { dedupes, can_find } = connectors.capabilities(transport);
+            if dedupes || can_find {
+                return Err(CommandError::refused(
+                    format!("{id} is being sent, and the receiver can tell what became of it"),
+                    "`git drafts send` finds out; where it cannot, it says `unsure`",
+                ));
+            }
+            true
+        }
         Fact::Failed { .. } | Fact::Stale { .. } | Fact::Deferred { .. } => word != Word::Sent,
         _ => false,
     };
@@ -65,6 +80,10 @@ pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
         Word::Sent => context.ui.say("noted as sent; the next \"git drafts send\" clears the desk"),
         Word::Resend => context.ui.say("\"git drafts send\" sends it anew, if it is still approved"),
         Word::Drop => context.ui.say("given up; change and approve it, or delete it"),
+    }
+    drop(sending);
+    if send::take_mark(&session.repository)? {
+        context.ui.say("somebody wanted to send meanwhile: \"git drafts send\" does so now");
     }
     Ok(Exit::Done)
 }

@@ -196,17 +196,13 @@ pub fn try_lock(repository: &Repository, name: &str) -> Result<Option<File>> {
     }
 }
 
-/// Tells whether a sender is at work right now.
-pub fn is_sending(repository: &Repository) -> bool {
-    matches!(try_lock(repository, LOCK), Ok(None))
-}
-
 fn leave_mark(repository: &Repository) -> Result<()> {
     let path = repository.own_dir().join(AGAIN);
     fs::write(&path, "").map_err(|error| CommandError::system(&path, error))
 }
 
-fn take_mark(repository: &Repository) -> Result<bool> {
+/// Takes the mark that somebody wants the sender to look again; tells whether there was one.
+pub fn take_mark(repository: &Repository) -> Result<bool> {
     let path = repository.own_dir().join(AGAIN);
     match fs::remove_file(&path) {
         Ok(()) => Ok(true),

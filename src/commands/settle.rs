@@ -3,6 +3,8 @@
 //!
 //! Both `tick` and `send` begin with it. It never sends and never withdraws an approval.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::{Context, Result, Session, judgement};
@@ -39,10 +41,16 @@ pub fn heal(repository: &Repository) -> Result<Healed> {
 
 /// Judges every draft that is gone from the desk: notes rejections, and lands the rest again.
 pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Result<Settled> {
-    let Healed { lines, lost } = heal(&session.repository)?;
-    let mut settled = Settled { healed: lines, ..Settled::default() };
+    let mut settled = Settled { healed: heal(&session.repository)?.lines, ..Settled::default() };
+    let lost = landing::lost(&session.repository)?;
     let desk = Desk::read(&session.repository)?;
     let snapshot = ledger.snapshot()?;
+    // What is back on the desk is lost no more.
+    let still: BTreeSet<String> =
+        lost.iter().filter(|path| !desk.files.iter().any(|file| file.path == **path)).cloned().collect();
+    if still.len() < lost.len() {
+        landing::note_lost(&session.repository, &still)?;
+    }
     let mut notes = Vec::new();
     let mut changes = Vec::new();
     let mut landing_ids = Vec::new();
@@ -61,7 +69,7 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
             find_removal(desk.tip, origin.desk, desk::removal_facts(&session.repository, &id, origin.blob))?;
         match removal {
             // Whoever committed right after a crash did not know that the file was taken away.
-            Removal::ByPerson { .. } if lost.contains(&origin.path) => {
+            Removal::ByPerson { .. } if still.contains(&origin.path) => {
                 changes.extend(again(&snapshot, &id, origin)?);
                 landing_ids.push(id);
             }

@@ -4,12 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::overview::{Item, Place, items};
-use super::{Context, Exit, Result, Session, tick};
+use super::{CommandError, Context, Exit, Result, Session, tick};
 use crate::desk::Desk;
 use crate::draft::Status;
 use crate::entry::Fact;
 use crate::error::Hint;
 use crate::id::{DraftId, shown_length};
+use crate::ledger::Ledger;
 use crate::message::Address;
 use crate::plan::Tier;
 use crate::text::{self, columns, fit};
@@ -30,8 +31,11 @@ pub struct Options {
 pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let session = Session::open(context)?;
     // A ledger that is not what it was is said first: nothing is sent until it is.
-    let trouble = session.ledger().err();
     let desk = Desk::read(&session.repository)?;
+    let trouble = Ledger::inspect(&session.repository, &session.state)
+        .map_err(CommandError::from)
+        .and_then(|()| session.committed_policy(&desk).map(|_| ()))
+        .err();
     let items = items(context, &session, &desk)?;
     if options.json {
         context.ui.out(json_of(context, &session, &items));

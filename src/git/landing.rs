@@ -8,6 +8,7 @@
 //! It must never touch a path that the operator has changed, nor hold git's locks for longer than
 //! the branch needs to move.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
@@ -316,9 +317,29 @@ pub fn is_untouched(repository: &Repository, path: &str, blob: ObjectId) -> Resu
 pub struct Healed {
     /// Each thing, as a sentence.
     pub lines: Vec<String>,
-    /// Drafts that had landed and that the half-done landing took away again: whoever committed right
-    /// after the crash removed them without knowing.
-    pub lost: Vec<String>,
+}
+
+/// Returns the paths of drafts that had landed and that a half-done landing took away again: whoever
+/// committed right after the crash removed them without knowing.
+pub fn lost(repository: &Repository) -> Result<BTreeSet<String>> {
+    let path = repository.own_dir().join(LOST);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().map(ToOwned::to_owned).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(super::unreadable_io(&path, &error)),
+    }
+}
+
+/// Notes which of them are still lost.
+pub fn note_lost(repository: &Repository, lost: &BTreeSet<String>) -> Result<()> {
+    let own = repository.own_dir();
+    let path = own.join(LOST);
+    if lost.is_empty() {
+        return remove(&path);
+    }
+    let new = own.join("lost.new");
+    let text: String = lost.iter().map(|path| format!("{path}\n")).collect();
+    fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| unwritable_io(&path, &error))
 }
 
 /// Puts right what a crash in the middle of a landing left behind, and returns what that was.
@@ -353,14 +374,19 @@ pub fn heal(repository: &Repository) -> Result<Healed> {
     if remove_stale_ref_lock(repository, MAIN, commit)? {
         healed.lines.push("removed the lock of `main` of a landing that was cut off".to_owned());
     }
+    let mut gone = lost(repository)?;
+    let known = gone.len();
     for (put, _, path) in &changes {
         let there = match tip {
             Some(tip) => repository.entry_at(tip, path)?.is_some(),
             None => false,
         };
         if *put && landed && !there {
-            healed.lost.push(path.clone());
+            gone.insert(path.clone());
         }
+    }
+    if gone.len() > known {
+        note_lost(repository, &gone)?;
     }
     let on_main = repository.head()? == Head::Branch(MAIN.to_owned());
     if let (Some(top), true) = (repository.worktree(), on_main) {
@@ -460,6 +486,7 @@ pub fn remove_empty_objects(repository: &Repository) -> Result<Vec<String>> {
 const INDEX_ASIDE: &str = "index.aside";
 const INTENT: &str = "landing";
 const LEASE: &str = "committing";
+const LOST: &str = "lost";
 
 /// What tells one state of a file from another without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]

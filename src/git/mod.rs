@@ -476,10 +476,12 @@ impl Repository {
         if descendant == ancestor {
             return Ok(true);
         }
+        // An ancestor that is not even in the object database is none.
+        if self.inner.find_commit(to_oid(ancestor)).is_err_and(|error| error.code() == ErrorCode::NotFound) {
+            return Ok(false);
+        }
         match self.inner.graph_descendant_of(to_oid(descendant), to_oid(ancestor)) {
             Ok(descends) => Ok(descends),
-            // An ancestor that is not even in the object database is none.
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
             Err(error) => Err(unreadable("the history", &error)),
         }
     }

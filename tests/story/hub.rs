@@ -208,3 +208,38 @@ fn an_approval_that_is_taken_back_in_the_last_moment_is_not_sent() {
     assert_eq!(hub.sent(), []);
     assert_eq!(desk.story(&id), "drafted claimed withdrawn");
 }
+
+#[test]
+fn a_no_to_the_second_attempt_says_nothing_about_the_first() {
+    for fault in [Fault::status(403), Fault::status_with(429, "retry-after", "5")] {
+        let hub = StateHub::start();
+        let desk = with_hub(&hub, "dedupes = true");
+        ask(&hub, 1);
+        desk.tick();
+        let id = desk.id("question");
+        hub.once_on("POST /messages", Fault::DropHandled);
+        hub.once_on("POST /messages", fault);
+        approve(&desk, 1);
+        assert_eq!(hub.sent().len(), 1, "it arrived, and nobody here knows");
+        assert_eq!(desk.story(&id), "drafted claimed sending");
+        // Other words must not go out beside the first ones.
+        desk.edit("question", "The branch is main", "The branch is next").commit("other words");
+        desk.send();
+        assert_eq!(hub.sent().len(), 1, "{}", desk.seen());
+        assert_eq!(desk.story(&id), "drafted claimed sending unsure");
+    }
+}
+
+#[test]
+fn what_is_sent_again_is_judged_again() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "dedupes = true");
+    ask(&hub, 1);
+    desk.tick();
+    hub.times_on("POST /messages", 2, Fault::DropUnhandled);
+    approve(&desk, 1);
+    assert_eq!(hub.sent(), []);
+    let policy = "version = 1\n[recipients]\ndeny = [\"*\"]\n";
+    desk.commit_file("drafts.toml", policy).send();
+    assert_eq!(hub.sent(), [], "{}", desk.seen());
+}

@@ -137,13 +137,41 @@ fn a_clone_without_the_ledger_sends_nothing_and_init_takes_it_from_the_remote() 
     // Two clones that both send would send twice: the other one must say that it is over there.
     desk.drafts(&["send"]).fails(128);
     assert_snapshot!(desk.seen(), @"
-    2> error: another clone of this desk ticks and sends
+    2> error: another clone of this desk ticks and sends, or this one was copied
     2> hint: to move that here: stop it there, `git fetch origin ledger:ledger`, and `git drafts init --take-over`
     exit 128
     ");
     desk.drafts(&["init", "--take-over", "."]).succeeds();
     desk.send();
     assert_eq!(desk.sent().len(), 1);
+}
+
+#[test]
+fn a_copy_of_the_whole_folder_does_not_send_beside_the_original() {
+    let mut desk = about_to_send();
+    desk.shell("cp -r ~/drafts ~/copy").succeeds();
+    desk.moves_to("copy");
+    desk.drafts(&["send"]).fails(128);
+    assert!(desk.seen().contains("or this one was copied"), "{}", desk.seen());
+    assert_eq!(desk.sent(), []);
+    desk.moves_to("drafts");
+    desk.send();
+    assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
+}
+
+#[test]
+fn without_its_memory_a_ledger_is_not_believed() {
+    let desk = about_to_send();
+    desk.with("XDG_STATE_HOME", desk.home().join(".elsewhere"));
+    desk.drafts(&["send"]).fails(128);
+    assert_snapshot!(desk.seen(), @"
+    2> error: nothing on this machine remembers this ledger, so nobody knows whether it is whole
+    2> hint: if nothing was lost (compare it with your backups): `git drafts init --take-over`
+    exit 128
+    ");
+    desk.drafts(&["init", "--take-over", "."]).succeeds();
+    desk.send();
+    assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
 }
 
 #[test]
