@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Color, Style};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Hint;
+use crate::text;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +64,15 @@ impl Ui {
         let _ = writeln!(io::stdout(), "{line}");
     }
 
+    /// Prints a line of a table, cut at the edge of a terminal; a pipe gets all of it.
+    pub fn row(&self, line: impl Display) {
+        let line = line.to_string();
+        match terminal_columns() {
+            Some(columns) => self.out(clipped(&line, columns)),
+            None => self.out(line),
+        }
+    }
+
     /// Prints data as it is, without a line end of our own.
     pub fn raw(&self, bytes: &[u8]) {
         let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
@@ -114,6 +124,35 @@ impl Ui {
     }
 }
 
+/// Returns the width of the terminal that stdout is, if it is one.
+fn terminal_columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// Cuts a line at a number of columns; colours take none, a tab goes to the next eighth column.
+fn clipped(line: &str, columns: usize) -> String {
+    let mut cut = String::new();
+    let mut used = 0;
+    let mut escape = false;
+    for c in line.chars() {
+        escape |= c == '\u{1b}';
+        let wide = match c {
+            _ if escape => 0,
+            '\t' => 8 - used % 8,
+            c => text::columns(c.encode_utf8(&mut [0; 4])),
+        };
+        escape &= c != 'm';
+        if used + wide > columns {
+            // What follows may still end a colour.
+            continue;
+        }
+        used += wide;
+        cut.push(c);
+    }
+    cut
+}
+
 /// Returns a time span in the largest unit that fits: `4 minutes`, `2 hours`, `3 days`.
 pub fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);
@@ -145,6 +184,13 @@ mod tests {
         for (seconds, shown) in [(0, "0 seconds"), (61, "1 minute"), (7300, "2 hours"), (200_000, "2 days")] {
             assert_eq!(span(SignedDuration::from_secs(seconds)), shown);
         }
+    }
+
+    #[test]
+    fn a_row_ends_at_the_edge_and_its_colour_with_it() {
+        assert_eq!(clipped("abcdef", 4), "abcd");
+        assert_eq!(clipped("\ta世界", 12), "\ta世");
+        assert_eq!(clipped("\u{1b}[31mabc\u{1b}[0mdef", 4), "\u{1b}[31mabc\u{1b}[0md");
     }
 
     #[test]

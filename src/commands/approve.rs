@@ -2,10 +2,12 @@
 
 use super::{CommandError, Context, Exit, Result, Session, edit};
 use crate::desk::{self, Desk};
-use crate::draft::Status;
+use crate::draft::{Draft, Status};
+use crate::error::FileError;
 use crate::git;
 use crate::id::DraftId;
 use crate::ledger::Snapshot;
+use crate::policy;
 use crate::text;
 
 /// What the command line asks for.
@@ -34,6 +36,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let mut paths = Vec::new();
     for id in &ids {
         let path = path_of(&session, &desk, id)?;
+        refuse_unsendable(&session, &desk, &path)?;
         desk::set_status(&session.repository, &path, Status::Approved)?;
         session.repository.stage(&path)?;
         paths.push(path);
@@ -50,6 +53,20 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     }
     context.ui.say("approved, and staged; \"git commit\" sends");
     Ok(Exit::Done)
+}
+
+/// Says at once what the commit would say: this cannot be sent as it is.
+fn refuse_unsendable(session: &Session, desk: &Desk, path: &str) -> Result<()> {
+    let file = session.repository.worktree().map(|top| top.join(path)).unwrap_or_default();
+    let text = std::fs::read_to_string(&file).map_err(|error| CommandError::system(&file, error))?;
+    let draft = Draft::parse(path, &text)?;
+    let wrong = policy::obstacles(&session.committed_policy(desk)?, &draft);
+    match wrong.first() {
+        None => Ok(()),
+        Some(finding) => Err(FileError::new(path, finding.to_string())
+            .with_hint("mend it first: `git drafts edit`, or `git drafts approve --edit`")
+            .into()),
+    }
 }
 
 /// Commits just these paths with the operator's own git: hooks, signature and identity are theirs.

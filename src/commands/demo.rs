@@ -214,13 +214,13 @@ fn next_steps(context: &Context, desk: &Path) {
     ui.out("");
     ui.out(ui.paint(Tone::Heading, "Try next:"));
     for line in [
-        format!("cd {shown}                      # an ordinary git repository"),
-        "git drafts status                  # what waits (git finds git-drafts if it is on your PATH)"
+        format!("cd {shown}   # an ordinary git repository"),
+        "git-drafts status                  # what waits; with git-drafts on your PATH, `git drafts status` does it"
             .to_owned(),
-        "$EDITOR drafts/                    # write an answer, set status = \"approved\"".to_owned(),
+        "git-drafts edit ID                 # write an answer, set status = \"approved\"".to_owned(),
         "git commit -a                      # ... and it is sent".to_owned(),
         "git rm drafts/<file> && git commit # reject one; the message is the reason".to_owned(),
-        "git drafts log                     # who approved what, and what became of it".to_owned(),
+        "git-drafts log                     # who approved what, and what became of it".to_owned(),
     ] {
         ui.out(format!("  {line}"));
     }

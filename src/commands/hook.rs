@@ -16,10 +16,11 @@ use std::time::{Duration, Instant};
 use similar::{ChangeTag, TextDiff};
 
 use super::{CommandError, Context, Exit, Result, noted_wiring, reject};
+use crate::delivery::OnDesk;
 use crate::desk::{self, Desk};
 use crate::draft::{Draft, Status};
 use crate::error::Hint;
-use crate::git::{self, MAIN, Repository, landing};
+use crate::git::{self, MAIN, Repository, lease};
 use crate::id::{DraftId, ObjectId, shown_length};
 use crate::ledger::Snapshot;
 use crate::policy;
@@ -59,7 +60,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     }
     // A merge asks for its message as a commit does, and rings otherwise.
     if matches!(options.name.as_str(), "post-commit" | "post-merge") {
-        landing::drop_lease(&repository)?;
+        lease::drop_lease(&repository)?;
     }
     // A rebase rings once for each commit that it replays, and `main` moves when it is done: then it
     // says so, while git still calls it under way.
@@ -234,7 +235,7 @@ struct Preview {
 /// Looks at what is about to be committed, warns, and keeps ticks away from an open editor.
 fn prepare(context: &Context, repository: &Repository, options: &Options) -> Result<Exit> {
     if let Some(pid) = options.git_pid {
-        landing::take_lease(repository, pid)?;
+        lease::take_lease(repository, pid)?;
     }
     if !is_about_main(repository)? {
         return Ok(Exit::Done);
@@ -245,7 +246,7 @@ fn prepare(context: &Context, repository: &Repository, options: &Options) -> Res
         for error in &preview.wrong {
             context.ui.error(error);
         }
-        landing::drop_lease(repository)?;
+        lease::drop_lease(repository)?;
         return Ok(Exit::NeedsYou);
     }
     if let Some(file) = options.arguments.first() {
@@ -275,7 +276,12 @@ fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
         match Draft::parse(path, &text) {
             Err(error) => preview.wrong.push(error),
             Ok(draft) if draft.status == Status::Approved => {
-                preview.wrong.extend(obstacles(repository, &desk, path, &text, &draft)?);
+                // A commit that leaves an approval standing may be one that takes something back: the
+                // sender holds what cannot be sent, and a revert must never be refused.
+                let was_approved = matches!(desk.on_desk(draft.id()), OnDesk::Approved(_));
+                if !was_approved {
+                    preview.wrong.extend(obstacles(repository, &desk, path, &text, &draft)?);
+                }
                 let drafted = snapshot.file(draft.id(), "drafted", "md")?.unwrap_or_default();
                 let edited = edited(&String::from_utf8_lossy(&drafted), &text);
                 preview.approves.push((draft.id().clone(), draft, edited));

@@ -29,6 +29,9 @@ use crate::text;
 /// The most bytes of all attachments of one answer.
 const ATTACHMENTS_BYTES_MAX: usize = 25 * 1024 * 1024;
 
+/// Why an approval waits in its undo window.
+pub const UNDO: &str = "time to take it back";
+
 /// The folder of our own in the repository where first sights of approvals are noted.
 const SEEN: &str = "seen";
 
@@ -141,6 +144,15 @@ pub fn forget_first_sight(repository: &Repository, claimed: &Claimed) {
     {
         tracing::debug!(%error, "a first sight is kept");
     }
+}
+
+/// Returns until when an approval that was seen already can be taken back; notes nothing.
+pub fn window_end(case: &Case<'_>, commit: ObjectId) -> Option<Timestamp> {
+    let found = case.desk.find(case.id)?.draft.as_ref().ok()?;
+    let seen = fs::read_to_string(seen_path(&case.session.repository, commit, case.blob)).ok()?;
+    let undo = SignedDuration::from_secs(i64::from(case.policy.undo_seconds(found.machine.tier)));
+    let until = seen.trim().parse::<Timestamp>().ok()?.checked_add(undo).ok()?;
+    (until > case.context.now()).then_some(until)
 }
 
 /// Says that an approval is in its undo window, if one is: nothing lands on top of it meanwhile.
@@ -280,7 +292,7 @@ fn wait(
         return Ok(());
     }
     let until = first_sight(case, approval.commit)? + SignedDuration::from_secs(i64::from(undo));
-    if until > now { Err(Stop::Later { until, why: "time to take it back" }) } else { Ok(()) }
+    if until > now { Err(Stop::Later { until, why: UNDO }) } else { Ok(()) }
 }
 
 /// Returns when the sender first saw this approval, and notes it if that is now.

@@ -52,7 +52,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
             fit(&item.recipient(), width),
             item.subject()
         );
-        ui.out(line.trim_end());
+        ui.row(line.trim_end());
     }
     Ok(Exit::Done)
 }

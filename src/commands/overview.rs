@@ -59,6 +59,8 @@ pub struct Item {
     pub error: Option<FileError>,
     /// Why it is held back.
     pub held: Option<String>,
+    /// Until when its approval can be taken back.
+    pub until: Option<Timestamp>,
     /// Since when it is here.
     pub since: Option<Timestamp>,
 }
@@ -143,7 +145,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             }
             path.clone_from(&file.path);
         }
-        let mut held = None;
+        let (mut held, mut until) = (None, None);
         if let (Place::Approved, OnDesk::Approved(blob), Some(policy)) = (place, on_desk, &policy) {
             let case = Case {
                 context,
@@ -157,9 +159,13 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
                 // Looking must not start an undo window.
                 waits: false,
             };
-            if let Err(Stop::Held { why, .. }) = judgement::judge(&case) {
-                place = Place::Held;
-                held = Some(why);
+            match judgement::judge(&case) {
+                Ok(claimed) => until = judgement::window_end(&case, claimed.commit),
+                Err(Stop::Held { why, .. }) => {
+                    place = Place::Held;
+                    held = Some(why);
+                }
+                Err(Stop::Later { .. }) => {}
             }
         }
         if draft.is_none()
@@ -169,7 +175,18 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             draft = Draft::parse(&path, &String::from_utf8_lossy(&bytes)).ok();
         }
         let since = story.iter().find(|entry| matches!(entry.fact, Fact::Drafted(_))).map(|entry| entry.at);
-        items.push(Item { id, place, path, draft, origin, last: story.last().cloned(), error, held, since });
+        items.push(Item {
+            id,
+            place,
+            path,
+            draft,
+            origin,
+            last: story.last().cloned(),
+            error,
+            held,
+            until,
+            since,
+        });
     }
     // Files without any id are nobody's drafts, and still no reason to be silent.
     for file in desk.files.iter().filter(|file| file.id.is_none()) {

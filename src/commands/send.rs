@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::dispatch::{self, Event, Pass, What};
 use super::wire::Connectors;
-use super::{CommandError, Context, Exit, Result, Session, show};
+use super::{CommandError, Context, Exit, Result, Session, judgement, show};
 use crate::delivery::OnDesk;
 use crate::desk::Desk;
 use crate::draft::Status;
@@ -155,6 +155,9 @@ fn print_event(ui: &Ui, event: &Event, length: usize) {
         )),
         What::Stale => {
             ui.hint("read the newer message; change the draft and commit it to send it all the same")
+        }
+        What::Later { why, .. } if why == judgement::UNDO => {
+            ui.hint("\"git revert HEAD\" or \"git reset HEAD~1\" takes it back until then");
         }
         What::EditedAfter => ui.hint("delete the file and commit; the ledger keeps what was sent"),
         _ => {}

@@ -61,7 +61,7 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
         (
             Place::RemovedHere,
             "Removed, not committed yet:",
-            "use \"git commit\" to reject, \"git restore\" to keep",
+            "use \"git commit\" to reject, \"git restore --staged --worktree <file>\" to keep",
         ),
         (Place::Approved, "Approved:", "the sender takes these up; \"git drafts send\" does so now"),
         (
@@ -106,7 +106,7 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
             here.iter().map(|item| columns(&item.subject())).max().unwrap_or(0).min(44),
         ];
         for item in here {
-            ui.out(format!("\t{}", line(context, item, length, widths, now)));
+            ui.row(format!("\t{}", line(context, item, length, widths, now)));
         }
     }
     if items.is_empty() {
@@ -146,6 +146,9 @@ fn action(item: &Item) -> String {
 fn remark(item: &Item) -> String {
     if let Some(why) = &item.held {
         return text::one_line(why, 120);
+    }
+    if let Some(until) = item.until {
+        return format!("goes at {}; \"git revert\" or \"git reset\" takes it back", crate::ui::clock(until));
     }
     let said = match item.last.as_ref().map(|entry| &entry.fact) {
         Some(Fact::Unsure { reason } | Fact::Failed { reason } | Fact::Deferred { reason, .. }) => {

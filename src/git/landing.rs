@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::lease::lease_holder;
 use super::objects::{Batch, Changes, blob_id};
 use super::{
     DRAFTS, GitError, Head, MAIN, Repository, Result, Swap, from_oid, to_oid, unreadable, unwritable,
@@ -427,35 +428,6 @@ fn is_old(path: &Path) -> bool {
     modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE_LOCK))
 }
 
-/// Notes that a `git commit` with this process id is being written, so that no tick moves the branch
-/// under its editor.
-pub fn take_lease(repository: &Repository, git_pid: u32) -> Result<()> {
-    let own = repository.own_dir();
-    let path = own.join(LEASE);
-    fs::create_dir_all(&own)
-        .and_then(|()| fs::write(&path, format!("{git_pid}\n")))
-        .map_err(|error| unwritable_io(&path, &error))
-}
-
-/// Gives the lease back.
-pub fn drop_lease(repository: &Repository) -> Result<()> {
-    remove(&repository.own_dir().join(LEASE))
-}
-
-/// Returns the process id of a `git commit` that is being written, if it is still alive.
-pub fn lease_holder(repository: &Repository) -> Option<u32> {
-    let pid: u32 = fs::read_to_string(repository.own_dir().join(LEASE)).ok()?.trim().parse().ok()?;
-    let name = fs::read_to_string(format!("/proc/{pid}/comm"));
-    match name {
-        Ok(name) => name.trim_end().starts_with("git").then_some(pid),
-        Err(_) if Path::new("/proc/self").exists() => None,
-        Err(_) => {
-            let process = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
-            rustix::process::test_kill_process(process).is_ok().then_some(pid)
-        }
-    }
-}
-
 /// Removes loose objects that a power cut left empty and that git would take for present for ever.
 ///
 /// Only files with an object's name, and older than a minute: younger ones may be being written.
@@ -485,7 +457,6 @@ pub fn remove_empty_objects(repository: &Repository) -> Result<Vec<String>> {
 
 const INDEX_ASIDE: &str = "index.aside";
 const INTENT: &str = "landing";
-const LEASE: &str = "committing";
 const LOST: &str = "lost";
 
 /// What tells one state of a file from another without reading it.
@@ -804,7 +775,8 @@ fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-fn remove(path: &Path) -> Result<()> {
+/// Removes a file of ours, if it is there.
+pub(super) fn remove(path: &Path) -> Result<()> {
     remove_if_there(path).map_err(|error| unwritable_io(path, &error))
 }
 

@@ -6,6 +6,7 @@
 
 pub mod hooks;
 pub mod landing;
+pub mod lease;
 pub mod objects;
 
 use std::fs::File;

@@ -161,20 +161,20 @@ fn a_broken_draft_stops_no_other() {
 }
 
 #[test]
-fn an_outbox_that_is_no_folder_fails_and_the_same_bytes_go_when_it_is_mended() {
+fn an_outbox_that_is_no_folder_is_tried_again_until_it_is_mended() {
     let desk = with_answer();
     let (id, outbox) = (desk.id("invoice"), desk.home().join("mail/outbox"));
     fs::remove_dir_all(&outbox).unwrap();
     fs::write(&outbox, "no folder").unwrap();
     desk.approve("invoice").commit_quietly("yes").send();
-    assert_eq!(desk.story(&id), "drafted claimed failed");
+    assert_eq!(desk.story(&id), "drafted claimed deferred");
+    assert!(desk.seen().contains("the outbox cannot be written"), "{}", desk.seen());
     fs::remove_file(&outbox).unwrap();
     fs::create_dir_all(outbox.join("new")).unwrap();
     desk.send();
-    assert_eq!(desk.sent(), [], "nobody said again");
-    desk.drafts(&["resolve", &id, "--resend"]).succeeds();
-    desk.send();
-    assert_eq!(desk.sent().len(), 1);
+    assert_eq!(desk.sent(), [], "it is not time yet");
+    desk.at("2026-11-20T12:20:00Z").send();
+    assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
 }
 
 #[test]

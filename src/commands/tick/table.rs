@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::super::{Context, Session};
-use crate::desk::Desk;
+use crate::desk::{Desk, DeskFile};
+use crate::draft::Status;
 use crate::git::landing::Landed;
 use crate::id::{DraftId, shown_length};
 use crate::message::Address;
@@ -202,7 +203,9 @@ impl Table<'_> {
             None => {}
         }
         if let Ok(desk) = Desk::read(&self.session.repository) {
-            let waiting = desk.files.len();
+            let waits =
+                |file: &&DeskFile| file.draft.as_ref().map_or(true, |draft| draft.status == Status::Draft);
+            let waiting = desk.files.iter().filter(waits).count();
             let verb = if waiting == 1 { "waits" } else { "wait" };
             ui.out(format!("{} {verb} for you in {place}", counted(waiting, "draft")));
         }
@@ -237,7 +240,7 @@ impl Table<'_> {
                 format!(" {mark} {id}  {}", row.reason)
             }
         };
-        ui.out(line.trim_end());
+        ui.row(line.trim_end());
         if self.dry_run && row.id.is_some() {
             let to: Vec<String> = row.to.iter().map(Address::to_string).collect();
             ui.out(format!(

@@ -182,14 +182,8 @@ fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Says what an error means that came before the rename.
 fn refused(error: &io::Error, now: Timestamp) -> Outcome {
-    let reason = text::one_line(&format!("the outbox cannot be written: {error}"), REASON_CHARS_MAX);
-    match error.kind() {
-        io::ErrorKind::PermissionDenied
-        | io::ErrorKind::NotADirectory
-        | io::ErrorKind::IsADirectory
-        | io::ErrorKind::ReadOnlyFilesystem => Outcome::Failed { reason },
-        _ => deferred(&reason, now),
-    }
+    // Nothing has left, and whoever mends the folder need not approve again.
+    deferred(&text::one_line(&format!("the outbox cannot be written: {error}"), REASON_CHARS_MAX), now)
 }
 
 fn deferred(reason: &str, now: Timestamp) -> Outcome {
