@@ -276,11 +276,10 @@ pub fn newer<'m>(
         .enumerate()
         .filter(|(index, message)| later(*index, message))
         .map(|(_, message)| message)
-        .filter(|message| match automatic::reason(message, ours) {
+        .rfind(|message| match automatic::reason(message, ours) {
             None | Some(automatic::Reason::FromOurselves) => true,
             Some(_) => false,
         })
-        .last()
 }
 
 #[cfg(test)]
