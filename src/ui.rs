@@ -64,6 +64,11 @@ impl Ui {
         let _ = writeln!(io::stdout(), "{line}");
     }
 
+    /// Returns the width of the terminal that stdout is, if it is one.
+    pub fn columns(&self) -> Option<usize> {
+        terminal_columns()
+    }
+
     /// Prints a line of a table, cut at the edge of a terminal; a pipe gets all of it.
     pub fn row(&self, line: impl Display) {
         let line = line.to_string();

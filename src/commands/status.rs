@@ -100,11 +100,18 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
         ui.out("");
         ui.out(ui.paint(Tone::Heading, heading));
         ui.out(format!("  ({advice})"));
-        let widths = [
+        let mut widths = [
             here.iter().map(|item| columns(&action(item))).max().unwrap_or(0).min(12),
             here.iter().map(|item| columns(&item.recipient())).max().unwrap_or(0).min(24),
             here.iter().map(|item| columns(&item.subject())).max().unwrap_or(0).min(44),
         ];
+        if let Some(terminal) = ui.columns() {
+            // A narrow terminal shortens subjects first: what is behind them matters more.
+            let behind = |item: &&&Item| columns(&remark(item)).min(34) + 14;
+            let behind = here.iter().map(|item| behind(&item)).max().unwrap_or(0);
+            let before = 8 + length + 2 + 6 + 2 + widths[0] + 2 + widths[1] + 2;
+            widths[2] = widths[2].min(terminal.saturating_sub(before + behind)).max(16);
+        }
         for item in here {
             ui.row(format!("\t{}", line(context, item, length, widths, now)));
         }
