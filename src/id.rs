@@ -44,6 +44,11 @@ impl DraftId {
         &self.0
     }
 
+    /// Returns the first letters, as many as there are up to `length`; see [`shown_length`].
+    pub fn first(&self, length: usize) -> &str {
+        &self.0[..length.min(self.0.len())]
+    }
+
     /// Returns the two letters that name the id's folder in the ledger.
     pub fn shard(&self) -> &str {
         &self.0[..2]

@@ -74,7 +74,7 @@ pub fn run(context: &Context, folder: Option<&Path>) -> Result<Exit> {
             "this is a fault of git-drafts; please report it",
         ));
     };
-    let short = &id.as_str()[..4];
+    let short = id.first(4);
     ui.out("");
     ui.out("A draft is a file. This one answers a question that the catalogue knows:");
     step(context, &folder, &["show", short])?;

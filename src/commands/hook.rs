@@ -217,10 +217,7 @@ fn tell_edited(
             continue;
         }
         let Some(id) = file.id.as_ref().filter(|id| before.find(id).is_some()) else { continue };
-        context.ui.say(format!(
-            "{} is still a draft; nothing was sent",
-            &id.as_str()[..length.min(id.as_str().len())]
-        ));
+        context.ui.say(format!("{} is still a draft; nothing was sent", id.first(length)));
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let width = items.iter().map(|item| columns(&item.recipient())).max().unwrap_or(0).min(28);
     for item in &items {
         let tier = item.draft.as_ref().map_or("", |draft| draft.machine.tier.as_str());
-        let id = ui.paint(Tone::Id, &item.id.as_str()[..length.min(item.id.as_str().len())]);
+        let id = ui.paint(Tone::Id, item.id.first(length));
         let line = format!(
             "{id}  {}  {}  {}  {}",
             fit(place_word(item.place), 13),

@@ -56,7 +56,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
                 } else if options.porcelain {
                     context.ui.out(porcelain(line));
                 } else {
-                    let id = context.ui.paint(Tone::Id, &line.id.as_str()[..4]);
+                    let id = context.ui.paint(Tone::Id, line.id.first(4));
                     context.ui.out(
                         format!(
                             "{}  {id}  {}  {}",

@@ -126,7 +126,7 @@ pub fn print(context: &Context, pass: &Pass, json: bool) {
 }
 
 fn print_event(ui: &Ui, event: &Event, length: usize) {
-    let id = ui.paint(Tone::Id, &event.id.as_str()[..length.min(event.id.as_str().len())]);
+    let id = ui.paint(Tone::Id, event.id.first(length));
     let goes = format!("{id} -> {}  {}", event.to, event.subject);
     let (tone, mark, rest) = match &event.what {
         What::Sent => (Tone::Good, "* [sent]     ", goes),
@@ -151,7 +151,7 @@ fn print_event(ui: &Ui, event: &Event, length: usize) {
         What::Held { hint: Some(hint), .. } => ui.hint(hint),
         What::Unsure(_) => ui.hint(&format!(
             "look whether it arrived, then `git drafts resolve {} --sent`, `--resend` or `--drop`",
-            &event.id.as_str()[..length.min(event.id.as_str().len())]
+            event.id.first(length)
         )),
         What::Stale => {
             ui.hint("read the newer message; change the draft and commit it to send it all the same")

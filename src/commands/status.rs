@@ -14,7 +14,7 @@ use crate::ledger::Ledger;
 use crate::message::Address;
 use crate::plan::Tier;
 use crate::text::{self, columns, fit};
-use crate::ui::{Tone, counted, span};
+use crate::ui::{Tone, span};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, Default)]
@@ -122,7 +122,7 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
 }
 
 fn line(context: &Context, item: &Item, length: usize, widths: [usize; 3], now: Timestamp) -> String {
-    let id = context.ui.paint(Tone::Id, &item.id.as_str()[..length.min(item.id.as_str().len())]);
+    let id = context.ui.paint(Tone::Id, item.id.first(length));
     if let (Place::Unclear, Some(error)) = (item.place, &item.error) {
         let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
         return format!("{id}  {error}{hint}");
@@ -237,9 +237,4 @@ fn json_of(context: &Context, session: &Session, items: &[Item]) -> Value {
         "paused": Value::Null,
         "last_tick": tick::last_run(session).map(|time| json!({ "at": time.to_string() })),
     })
-}
-
-/// Returns how many drafts wait, in words.
-pub fn waiting(items: &[Item]) -> String {
-    counted(items.iter().filter(|item| item.needs_you()).count(), "draft")
 }

@@ -213,10 +213,7 @@ impl Table<'_> {
 
     fn print_row(&self, row: &Row, length: usize) {
         let ui = &self.context.ui;
-        let id = row
-            .id
-            .as_ref()
-            .map_or_else(|| " ".repeat(length), |id| id.as_str()[..length.min(id.as_str().len())].to_owned());
+        let id = row.id.as_ref().map_or_else(|| " ".repeat(length), |id| id.first(length).to_owned());
         let id = ui.paint(Tone::Id, id);
         let tier = fit(row.tier.map_or("", Tier::as_str), 6);
         let confidence = row.confidence.map(|confidence| confidence.to_string()).unwrap_or_default();
