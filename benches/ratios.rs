@@ -74,15 +74,7 @@ fn land_ours(files: &[Draft]) -> Duration {
     let policy = b"version = 1\n";
     let tip = repository.tip(git_drafts::git::MAIN).expect("main reads").expect("main is there");
     let now = now();
-    let (mut notes, mut changes) = (Vec::new(), Vec::new());
-    for draft in files {
-        let file = draft.render().into_bytes();
-        let path = format!("drafts/{}", draft.file_name());
-        let mut note = Note::new(draft.id(), &[], drafted(draft, &path, blob_id(&file), tip, now));
-        note.files.push(("md", file.clone()));
-        notes.push(note);
-        changes.push(Change { path, blob: blob_id(&file), bytes: Some(file) });
-    }
+    let (notes, changes) = to_land(files, tip);
     let began = Instant::now();
     let bundle = Bundle {
         notes: &notes,
@@ -221,16 +213,8 @@ fn finish(bed: &Bed, count: usize) {
 fn land_waiting(bed: &Bed, count: usize) {
     let repository = Repository::open(&bed.desk()).expect("the desk opens");
     let ledger = Ledger::open(&repository, &bed.folder.join("state")).expect("the ledger opens");
-    let (mut notes, mut changes) = (Vec::new(), Vec::new());
     let tip = repository.tip(git_drafts::git::MAIN).expect("main reads").expect("main is there");
-    for draft in drafts(count, 0) {
-        let file = draft.render().into_bytes();
-        let path = format!("drafts/{}", draft.file_name());
-        let mut note = Note::new(draft.id(), &[], drafted(&draft, &path, blob_id(&file), tip, now()));
-        note.files.push(("md", file.clone()));
-        notes.push(note);
-        changes.push(Change { path, blob: blob_id(&file), bytes: Some(file) });
-    }
+    let (notes, changes) = to_land(&drafts(count, 0), tip);
     let bundle = Bundle {
         notes: &notes,
         cleared: &[],
@@ -351,6 +335,20 @@ fn drafts(count: usize, round: usize) -> Vec<Draft> {
             ),
         })
         .collect()
+}
+
+/// Makes of drafts what the ledger notes and what the desk gets.
+fn to_land(files: &[Draft], tip: git_drafts::id::ObjectId) -> (Vec<Note>, Vec<Change>) {
+    let (mut notes, mut changes) = (Vec::new(), Vec::new());
+    for draft in files {
+        let file = draft.render().into_bytes();
+        let path = format!("drafts/{}", draft.file_name());
+        let mut note = Note::new(draft.id(), &[], drafted(draft, &path, blob_id(&file), tip, now()));
+        note.files.push(("md", file.clone()));
+        notes.push(note);
+        changes.push(Change { path, blob: blob_id(&file), bytes: Some(file) });
+    }
+    (notes, changes)
 }
 
 fn drafted(
