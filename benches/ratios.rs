@@ -1,9 +1,10 @@
 //! Measures what the program costs beside its floor, as ratios in one run.
 //!
 //! `cargo bench` prints medians in milliseconds and ratios; `cargo bench -- landing` (or `hook`,
-//! `status`, `tick`) runs one part. Milliseconds differ between machines; ratios should not.
+//! `send`, `status`, `tick`) runs one part. Milliseconds differ between machines; ratios should not.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -33,6 +34,9 @@ fn main() {
     }
     if runs("tick") {
         tick();
+    }
+    if runs("send") {
+        send();
     }
     if runs("hook") {
         hook();
@@ -149,6 +153,74 @@ fn tick() {
     }
 }
 
+/// A whole `send` of N approvals in one commit, into a Maildir, over what the disk alone takes for the
+/// three ledger transitions that stand between an approval and its `sent`.
+fn send() {
+    println!("\nsending N approvals of one commit into a Maildir, durably (ms, median; one process)");
+    println!("{:>6} {:>10} {:>12} {:>14} {:>12}", "N", "send", "bare fsyncs", "/ bare fsyncs", "/ first");
+    let mut first = None;
+    for (count, rounds) in [(1, 31), (100, 9)] {
+        let (mut sends, mut floors) = (Vec::new(), Vec::new());
+        for round in 0..rounds {
+            let bed = Bed::new();
+            approve_waiting(&bed, count, round);
+            floors.push(bare_fsyncs(&bed));
+            sends.push(timed(&mut bed.program(&["send"])));
+            let sent = fs::read_dir(bed.folder.join("outbox/new")).expect("an outbox").count();
+            assert_eq!(sent, count);
+        }
+        let (send, floor) = (median(sends), median(floors));
+        let first = *first.get_or_insert(send);
+        println!("{count:>6} {send:>10.1} {floor:>12.1} {:>14.2} {:>12.2}", send / floor, send / first);
+    }
+}
+
+/// Puts drafts on the desk and approves them all in one commit, which no hook sees.
+fn approve_waiting(bed: &Bed, count: usize, round: usize) {
+    let policy = bed.desk().join("drafts.toml");
+    let text = fs::read_to_string(&policy).expect("a policy");
+    let text = text.lines().map(|line| match line.starts_with("sends_per_hour_max") {
+        true => "sends_per_hour_max = 100000\n".to_owned(),
+        false => format!("{line}\n"),
+    });
+    fs::write(&policy, text.collect::<String>()).expect("no limit");
+    land_waiting(bed, count, round);
+    for file in fs::read_dir(bed.desk().join("drafts")).expect("a desk") {
+        let path = file.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a draft");
+        fs::write(&path, text.replacen("status = \"draft\"", "status = \"approved\"", 1)).expect("approved");
+    }
+    let none = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsync=all"];
+    timed(bed.git(&none).args(["commit", "-q", "-a", "-m", "yes"]));
+}
+
+/// Does three times what makes one ledger commit durable, and nothing else: eight small files and a flush,
+/// a reference by lock, fsync, rename and fsync of its folder, and the remembered tip.
+fn bare_fsyncs(bed: &Bed) -> Duration {
+    let folder = bed.folder.join("bare");
+    fs::create_dir_all(&folder).expect("a folder");
+    let write = |name: &str, durably: bool| {
+        let mut file = fs::File::create(folder.join(name)).expect("a file");
+        file.write_all(&[b'x'; 200]).expect("it is written");
+        if durably {
+            file.sync_all().expect("it is durable");
+        }
+    };
+    let began = Instant::now();
+    for transition in 0..3 {
+        for object in 0..8 {
+            write(&format!("object-{transition}-{object}"), false);
+        }
+        rustix::fs::syncfs(fs::File::open(&folder).expect("a folder")).expect("it is flushed");
+        for name in ["reference", "tip"] {
+            write("lock", true);
+            fs::rename(folder.join("lock"), folder.join(name)).expect("it is moved");
+            fs::File::open(&folder).and_then(|folder| folder.sync_all()).expect("it is durable");
+        }
+    }
+    began.elapsed()
+}
+
 /// `git commit` with our hooks and nothing of ours to do, over one without hooks.
 fn hook() {
     println!("\ngit commit with nothing of ours to do (ms, median)");
@@ -181,7 +253,7 @@ fn status() {
         finish(&bed, count);
         // As git's own housekeeping leaves it; otherwise the packs of this bench would be counted.
         timed(&mut bed.git(&["gc", "-q"]));
-        land_waiting(&bed, 10);
+        land_waiting(&bed, 10, 0);
         let times = (0..31).map(|_| timed(&mut bed.program(&["status"]))).collect();
         let time = median(times);
         println!("{count:>8} {time:>10.1} {:>12.2}", time / *first.get_or_insert(time));
@@ -194,7 +266,7 @@ fn finish(bed: &Bed, count: usize) {
     let ledger = Ledger::open(&repository, &bed.folder.join("state")).expect("the ledger opens");
     let mut batch = Batch::new(&repository);
     let policy = batch.blob(b"version = 1\n");
-    batch.write().expect("the policy is written");
+    let _written = batch.write().expect("the policy is written");
     for start in (0..count).step_by(1000) {
         let mut notes = Vec::new();
         for number in start..(start + 1000).min(count) {
@@ -210,11 +282,11 @@ fn finish(bed: &Bed, count: usize) {
     assert!(repository.tip(LEDGER).expect("the ledger reads").is_some());
 }
 
-fn land_waiting(bed: &Bed, count: usize) {
+fn land_waiting(bed: &Bed, count: usize, round: usize) {
     let repository = Repository::open(&bed.desk()).expect("the desk opens");
     let ledger = Ledger::open(&repository, &bed.folder.join("state")).expect("the ledger opens");
     let tip = repository.tip(git_drafts::git::MAIN).expect("main reads").expect("main is there");
-    let (notes, changes) = to_land(&drafts(count, 0), tip);
+    let (notes, changes) = to_land(&drafts(count, round), tip);
     let bundle = Bundle {
         notes: &notes,
         cleared: &[],
@@ -249,7 +321,7 @@ impl Bed {
             &wiring,
             "version = 1\n[desk]\npath = \"desk\"\nstate = \"state\"\n[source.mail]\nkind = \"maildir\"\npath = \"inbox\"\n\
              address = [\"Sam Hill <sam@example.com>\"]\ntransport = \"out\"\n[transport.out]\nkind = \"maildir\"\npath = \"outbox\"\n\
-             [notify]\nenabled = false\n",
+             [limits]\nsends_per_hour_max = 100000\n[notify]\nenabled = false\n",
         )
         .expect("the wiring");
         fs::set_permissions(&wiring, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("its mode");
@@ -383,5 +455,7 @@ fn origin(path: &str, blob: git_drafts::id::ObjectId, policy: git_drafts::id::Ob
         policy,
         desk: blob,
         brain: "rules".to_owned(),
+        prompt: None,
+        reply: None,
     }
 }

@@ -28,6 +28,8 @@ pub struct CommitFacts {
     pub author_email: String,
     /// Whether it is a commit of the machine's.
     pub machine: bool,
+    /// Whether the machine wrote it, whoever committed it since.
+    pub machine_author: bool,
 }
 
 impl CommitFacts {
@@ -78,6 +80,12 @@ pub enum Refusal {
         /// The commit.
         commit: ObjectId,
     },
+    /// Somebody put the approval into a commit of the machine's, by `--amend`, and nobody can say who.
+    #[error("commit {} approves it inside a commit of the machine's", commit.short())]
+    Amended {
+        /// The commit.
+        commit: ObjectId,
+    },
     /// A merge made the text: none of its parents holds it.
     #[error("the merge {} made this text, and none of its parents has it", commit.short())]
     MadeByMerge {
@@ -99,16 +107,15 @@ impl Refusal {
     /// Returns what the person can do about it.
     pub fn hint(&self) -> String {
         match self {
-            Refusal::NotAnApprover { email, .. } => format!(
-                "approve it yourself (set `draft`, commit, set `approved`, commit), or add {email} to `approvers` in drafts.toml"
-            ),
-            Refusal::CarriedOver { author, .. } => format!(
-                "approve it yourself (set `draft`, commit, set `approved`, commit), or add {author} to `approvers` in drafts.toml"
-            ),
+            Refusal::NotAnApprover { email, .. } => approve_yourself(email),
+            Refusal::CarriedOver { author, .. } => approve_yourself(author),
             Refusal::Revoked { .. } => {
                 "if it shall go after all: set `draft`, commit, set `approved`, commit".to_owned()
             }
             Refusal::Machine { .. } => "approve it in a commit of your own".to_owned(),
+            Refusal::Amended { .. } => {
+                "make it yours: `git commit --amend --reset-author`; or set `draft`, commit, set `approved`, commit".to_owned()
+            }
             Refusal::MadeByMerge { .. } => {
                 "read it, then approve it in a commit of its own: set `draft`, commit, set `approved`, commit".to_owned()
             }
@@ -118,6 +125,13 @@ impl Refusal {
             Refusal::NotFound => "approve it anew: set `draft`, commit, set `approved`, commit".to_owned(),
         }
     }
+}
+
+/// Says what helps against a stranger's approval; who is named later approves only drafts made since.
+fn approve_yourself(email: &str) -> String {
+    format!(
+        "approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, {email} can be added to `approvers` in drafts.toml"
+    )
 }
 
 /// Follows, from the tip of `main`, the parents that hold the approved file, to who introduced it.
@@ -140,6 +154,8 @@ pub fn find<E>(
     let judge = |facts: &CommitFacts| -> Result<Approval, Refusal> {
         if facts.machine {
             Err(Refusal::Machine { commit: facts.id })
+        } else if facts.machine_author {
+            Err(Refusal::Amended { commit: facts.id })
         } else if !may_approve(&facts.author_email) && facts.author_email != facts.email {
             Err(Refusal::CarriedOver { commit: facts.id, author: facts.author_email.clone() })
         } else if may_approve(&facts.email) {
@@ -281,6 +297,7 @@ mod tests {
                 email: format!("{}@example.com", who.split('/').next().unwrap()),
                 author_email: format!("{}@example.com", who.split('/').next_back().unwrap()),
                 machine: who == "machine",
+                machine_author: who.ends_with("machine"),
             })
         }
     }
@@ -388,6 +405,15 @@ mod tests {
             Mode::Commit,
             "a: (machine)\nb: a (sam/kim) +",
             "commit b carries over what kim@example.com approved, and kim@example.com is not an approver",
+        );
+    }
+
+    #[test]
+    fn an_amended_commit_of_the_machines_is_nobodys_approval() {
+        check(
+            Mode::Commit,
+            "a: (machine)\nb: a (sam/machine) +",
+            "commit b approves it inside a commit of the machine's",
         );
     }
 

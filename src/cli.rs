@@ -1,6 +1,8 @@
 //! Arguments in, exit code out.
 
 use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,6 +94,9 @@ enum Verb {
         /// Print the exact bytes that would leave
         #[arg(long)]
         outgoing: bool,
+        /// Print what a language model was asked
+        #[arg(long, conflicts_with = "outgoing")]
+        prompt: bool,
     },
     /// Show what you changed against what was drafted
     Diff {
@@ -153,6 +158,9 @@ enum Verb {
         /// Mend what is safe to mend
         #[arg(long)]
         fix: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Write the man pages, so that `git help drafts` finds them
     Man {
@@ -264,7 +272,16 @@ fn context(cli: &Cli, ui: Ui) -> Result<Context> {
         Some(directory) => here.join(directory),
         None => here.clone(),
     };
-    if !directory.is_dir() {
+    let kind = fs::metadata(&directory);
+    if let Err(error) = &kind
+        && !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    {
+        return Err(CommandError::System {
+            what: directory.display().to_string(),
+            error: error.kind().into(),
+        });
+    }
+    if !kind.is_ok_and(|kind| kind.is_dir()) {
         return Err(CommandError::Usage {
             what: format!("{} is not a folder", directory.display()),
             hint: None,
@@ -300,7 +317,7 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::List { format: Format { json, porcelain } } => {
             list::run(context, &list::Options { json, porcelain })
         }
-        Verb::Show { id, outgoing } => show::run(context, &show::Options { id, outgoing }),
+        Verb::Show { id, outgoing, prompt } => show::run(context, &show::Options { id, outgoing, prompt }),
         Verb::Diff { id } => diff::run(context, id.as_deref()),
         Verb::Edit { ids } => edit::run(context, &ids),
         Verb::Approve { ids, edit, commit, message } => {
@@ -320,7 +337,7 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Log { id, count, format: Format { json, porcelain } } => {
             log::run(context, &log::Options { id, count, json, porcelain })
         }
-        Verb::Check { fix } => check::run(context, fix),
+        Verb::Check { fix, json } => wait_for(check::run(context, &check::Options { fix, json })),
         Verb::Man { folder } => man::run(context, &folder, Cli::command().bin_name("git-drafts")),
         Verb::Hook { name, git_pid, arguments } => {
             let options = hook::Options { name, git_pid, arguments };

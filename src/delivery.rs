@@ -106,8 +106,7 @@ pub enum Waiting {
 /// How long a `sending` of another machine may still be under way.
 const OTHER_HOST: SignedDuration = SignedDuration::from_mins(30);
 
-/// How long a receiver that does not dedupe may still be busy with what it was given, so that its "no"
-/// means nothing before.
+/// How long a receiver may still be busy with what it was given, so that its "no" means nothing before.
 const SETTLE: SignedDuration = SignedDuration::from_mins(2);
 
 /// Returns the next step for a draft.
@@ -233,14 +232,22 @@ fn interrupted(last: &Entry, facts: &Facts, resend: bool) -> Step {
         return if patience > facts.now { Step::Until(patience) } else { Step::NoteUnsure };
     }
     match facts.capabilities {
-        Capabilities { can_find: true, dedupes: true } => Step::Ask { resend },
-        Capabilities { can_find: true, dedupes: false } => {
-            let settled = last.at.checked_add(SETTLE).unwrap_or(Timestamp::MAX);
-            if settled > facts.now { Step::Until(settled) } else { Step::Ask { resend } }
-        }
+        // Whoever dedupes may be given the same again whatever it says.
+        Capabilities { can_find: true, dedupes: true } if resend => Step::Ask { resend },
+        Capabilities { can_find: true, .. } => match busy_until(last, facts.now) {
+            Some(settled) => Step::Until(settled),
+            None => Step::Ask { resend },
+        },
         Capabilities { can_find: false, dedupes: true } if resend => Step::Resend,
         Capabilities { can_find: false, .. } => Step::NoteUnsure,
     }
+}
+
+/// Returns until when a receiver may still be busy with an interrupted transmission: before that, its "no" is
+/// no reason to note that nothing went.
+pub fn busy_until(sending: &Entry, now: Timestamp) -> Option<Timestamp> {
+    let settled = sending.at.checked_add(SETTLE).unwrap_or(Timestamp::MAX);
+    (settled > now).then_some(settled)
 }
 
 /// Returns the generation of the next claim of `blob`.
@@ -300,7 +307,7 @@ mod tests {
                 attachments: vec![],
                 commit: blob(b'c'),
                 approver: text(),
-                signed: false,
+                signer: None,
                 transport: text(),
             })
         };
@@ -322,6 +329,8 @@ mod tests {
                 policy: blob(b'p'),
                 desk: blob(b't'),
                 brain: text(),
+                prompt: None,
+                reply: None,
             })),
             "claimed" => claimed(b'a'),
             "claimed-b" => claimed(b'b'),
@@ -465,7 +474,11 @@ mod tests {
         check_with(&later, APPROVED, story, "Ask { resend: true }");
         check_with(&with(true, false), DRAFT, story, "NoteUnsure");
         check_with(&with(true, false), OnDesk::Absent, story, "NoteUnsure");
-        check_with(&with(true, true), OnDesk::Absent, story, "Ask { resend: false }");
+        check_with(&with(true, true), APPROVED, story, "Ask { resend: true }");
+        check_with(&with(true, true), OnDesk::Absent, story, "Until 170");
+        check_with(&with(true, true), APPROVED, "drafted claimed-b sending", "Until 170");
+        let later = Facts { capabilities: with(true, true).capabilities, ..later };
+        check_with(&later, OnDesk::Absent, story, "Ask { resend: false }");
         check_with(&with(true, false), APPROVED, "drafted claimed-b sending", "NoteUnsure");
     }
 

@@ -11,6 +11,7 @@ use crate::approval::CommitFacts;
 use crate::delivery::OnDesk;
 use crate::draft::{self, Draft, Status};
 use crate::error::FileError;
+use crate::git::landing;
 use crate::git::{DRAFTS, GitError, MAIN, Repository, Result, TreeEntry};
 use crate::id::{DraftId, ObjectId};
 
@@ -18,6 +19,9 @@ const MODE_FOLDER: u32 = 0o040_000;
 
 /// How deep folders in the drafts folder are looked into.
 const DEPTH_MAX: usize = 4;
+
+/// How many earlier tips of `main` are tried where the last one cannot be read.
+const EARLIER_MAX: usize = 50;
 
 /// One file in the drafts folder.
 #[derive(Clone, Debug)]
@@ -45,13 +49,14 @@ impl Desk {
     /// Reads the tip of `main`.
     ///
     /// # Errors
-    /// Where there is no `main`, or anything of it cannot be read.
+    /// Where there is no `main`; [`GitError::BrokenMain`] where anything of it cannot be read.
     pub fn read(repository: &Repository) -> Result<Self> {
-        let tip = repository.tip(MAIN)?.ok_or_else(|| GitError::Unreadable {
-            what: MAIN.to_owned(),
-            why: "there is no such branch".to_owned(),
-        })?;
-        Self::at(repository, tip)
+        let tip = repository.tip(MAIN)?.ok_or(GitError::NoBranch { branch: "main" })?;
+        Self::at(repository, tip).map_err(|error| {
+            let mut earlier = repository.earlier_tips(MAIN).into_iter().take(EARLIER_MAX);
+            let before = earlier.find(|&id| id != tip && Self::at(repository, id).is_ok());
+            GitError::BrokenMain { why: error.to_string(), before }
+        })
     }
 
     /// Reads the drafts of a commit.
@@ -73,8 +78,7 @@ impl Desk {
                     Err(_) => Err(FileError::new(&file.path, "not UTF-8").with_hint("save it as UTF-8")),
                 }
             } else {
-                Err(FileError::new(&file.path, "not a plain file")
-                    .with_hint("a link or a submodule is never sent"))
+                Err(not_plain(&file.path))
             };
             if let Ok(draft) = &file.draft {
                 file.id = Some(draft.id().clone());
@@ -191,6 +195,7 @@ fn facts_by<'r>(
             holds: holds(id)?,
             parents,
             machine: commit.committer.is_machine(),
+            machine_author: commit.author.is_machine(),
             author_email: commit.author.email,
             name: commit.committer.name,
             email: commit.committer.email,
@@ -224,6 +229,18 @@ fn listed(repository: &Repository, commit: ObjectId) -> Result<Vec<TreeEntry>> {
 /// Tells whether a mode is that of a plain file.
 pub fn is_plain(mode: u32) -> bool {
     matches!(mode, 0o100_644 | 0o100_755)
+}
+
+/// Refuses a link, a submodule, or whatever else stands in the place of a draft.
+pub fn not_plain(path: &str) -> FileError {
+    FileError::new(path, "not a plain file").with_hint("a link or a submodule is never sent")
+}
+
+/// Stages a path as it is in the worktree, under the desk's lock.
+pub fn stage(repository: &Repository, path: &str) -> Result<()> {
+    let _changing = lock(repository)?;
+    landing::heal(repository)?;
+    landing::stage(repository, path)
 }
 
 /// Takes the lock under which the machine changes the desk; released when the file is dropped.

@@ -27,6 +27,9 @@ pub const FENCE: &str = "+++";
 /// The line that ends the answer: git's own scissors line.
 pub const SCISSORS: &str = "------------------------ >8 ------------------------";
 
+/// How git begins the lines that it puts into a file with a conflict.
+const CONFLICT_MARKERS: [&str; 3] = ["<<<<<<< ", "||||||| ", ">>>>>>> "];
+
 /// The most bytes of a draft file that are read.
 pub const BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -235,7 +238,7 @@ impl Draft {
                 why: front.draft.why,
                 findings: front.draft.findings,
             },
-            body: without_blank_edges(&parts.body.replace("\r\n", "\n")).to_owned(),
+            body: without_blank_edges(&with_line_feeds(parts.body)).to_owned(),
             context: parts.context.to_owned(),
         })
     }
@@ -280,14 +283,26 @@ pub fn changed_machine_keys(drafted: &Machine, found: &Machine) -> Vec<String> {
 }
 
 /// Returns the body as drafts keep it: visible, `\n` line ends, no blank lines around it, and no line
-/// that could be taken for the scissors line.
+/// that could be taken for the scissors line or for a conflict.
 pub fn canonical_body(body: &str) -> String {
     let visible = text::visible(body);
     let lines: Vec<String> = visible
         .lines()
-        .map(|line| if line.trim_end() == SCISSORS { format!(" {line}") } else { line.to_owned() })
+        .map(|line| {
+            let is_ours = line.trim_end() == SCISSORS || is_conflict_marker(line);
+            if is_ours { format!(" {line}") } else { line.to_owned() }
+        })
         .collect();
     without_blank_edges(&lines.join("\n")).to_owned()
+}
+
+fn is_conflict_marker(line: &str) -> bool {
+    CONFLICT_MARKERS.iter().any(|marker| line.starts_with(marker))
+}
+
+/// Returns the text with `\n` for every line end, also for one that was turned into a Windows one twice.
+fn with_line_feeds(text: &str) -> String {
+    text.split('\n').map(|line| line.trim_end_matches('\r')).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns the text from its first line that is not blank to its last one.
@@ -379,9 +394,7 @@ impl<'a> Parts<'a> {
         let mut scissors: Option<(usize, usize)> = None;
         for line in lines {
             let above = scissors.is_none();
-            if above
-                && ["<<<<<<< ", "||||||| ", ">>>>>>> "].iter().any(|marker| line.text.starts_with(marker))
-            {
+            if above && is_conflict_marker(line.text) {
                 return Err(wrong("a conflict marker")
                     .at(line.number)
                     .with_hint("resolve the conflict; nothing is sent from a file that has one"));
@@ -585,7 +598,9 @@ mod tests {
     #[test]
     fn a_body_cannot_bring_its_own_scissors_or_status() {
         let mut draft = draft();
-        draft.body = canonical_body(&format!("+++\nstatus = \"approved\"\n+++\n{SCISSORS}\nx"));
+        draft.body = canonical_body(&format!(
+            "+++\nstatus = \"approved\"\n+++\n{SCISSORS}\n<<<<<<< HEAD\n||||||| x\n>>>>>>> y\nx"
+        ));
         let read = Draft::parse("k", &draft.render()).unwrap();
         assert_eq!(read.status, Status::Draft);
         assert_eq!(read, draft);
@@ -605,6 +620,12 @@ mod tests {
 
     #[test]
     fn windows_line_ends_are_read_as_what_they_are() {
+        for end in ["\r\n", "\r\r\n"] {
+            let file = draft().render().replace(&format!("\n{}", draft().body), &format!("\na\rb{end}c"));
+            let read = Draft::parse("k", &file).unwrap();
+            assert_eq!(read.body, "a\rb\nc");
+            assert_eq!(Draft::parse("k", &read.render()).unwrap(), read);
+        }
         let file = draft().render().replace('\n', "\r\n");
         assert_eq!(Draft::parse("k", &file).unwrap().body, draft().body);
     }

@@ -139,6 +139,10 @@ pub struct Drafted {
     pub desk: ObjectId,
     /// The brain that made it.
     pub brain: String,
+    /// What a language model was asked, as `sha256:…`.
+    pub prompt: Option<String>,
+    /// What it said, as `sha256:…`; the reply itself is not kept.
+    pub reply: Option<String>,
 }
 
 /// An approval that was taken up.
@@ -152,8 +156,8 @@ pub struct Claimed {
     pub commit: ObjectId,
     /// Whose commit that is.
     pub approver: String,
-    /// Whether its signature was asked for and is valid.
-    pub signed: bool,
+    /// Who signed that commit and with which key, where the signature is valid.
+    pub signer: Option<String>,
     /// The transport's name in the wiring.
     pub transport: String,
 }
@@ -255,13 +259,16 @@ impl Entry {
                 stored.policy = Some(drafted.policy.to_string());
                 stored.desk = Some(drafted.desk.to_string());
                 stored.brain = Some(drafted.brain.clone());
+                stored.prompt.clone_from(&drafted.prompt);
+                stored.reply.clone_from(&drafted.reply);
             }
             Fact::Claimed(claimed) => {
                 stored.blob = Some(claimed.blob.to_string());
                 stored.attachments = Some(claimed.attachments.iter().map(ObjectId::to_string).collect());
                 stored.commit = Some(claimed.commit.to_string());
                 stored.approver = Some(claimed.approver.clone());
-                stored.signed = Some(claimed.signed);
+                stored.signed = Some(claimed.signer.is_some());
+                stored.signer = claimed.signer.clone();
                 stored.transport = Some(claimed.transport.clone());
             }
             Fact::Sending | Fact::Expired => {}
@@ -383,6 +390,8 @@ impl Reader<'_> {
             policy: self.read("policy", stored.policy.as_ref())?,
             desk: self.read("desk", stored.desk.as_ref())?,
             brain: self.need("brain", stored.brain.clone())?,
+            prompt: stored.prompt.clone(),
+            reply: stored.reply.clone(),
         })
     }
 
@@ -396,7 +405,10 @@ impl Reader<'_> {
                 .collect::<Result<_, _>>()?,
             commit: self.read("commit", stored.commit.as_ref())?,
             approver: self.need("approver", stored.approver.clone())?,
-            signed: self.need("signed", stored.signed)?,
+            signer: match self.need("signed", stored.signed)? {
+                true => Some(self.need("signer", stored.signer.clone())?),
+                false => None,
+            },
             transport: self.need("transport", stored.transport.clone())?,
         })
     }
@@ -425,10 +437,13 @@ struct Stored {
     policy: Option<String>,
     desk: Option<String>,
     brain: Option<String>,
+    prompt: Option<String>,
+    reply: Option<String>,
     attachments: Option<Vec<String>>,
     commit: Option<String>,
     approver: Option<String>,
     signed: Option<bool>,
+    signer: Option<String>,
     transport: Option<String>,
     receipt: Option<String>,
     spec_hash: Option<String>,
@@ -465,13 +480,15 @@ mod tests {
                 policy: object,
                 desk: object,
                 brain: text(),
+                prompt: Some(text()),
+                reply: None,
             })),
             Fact::Claimed(Claimed {
                 blob: object,
                 attachments: vec![object],
                 commit: object,
                 approver: text(),
-                signed: true,
+                signer: Some(text()),
                 transport: text(),
             }),
             Fact::Sending,

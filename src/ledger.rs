@@ -18,8 +18,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use crate::durable;
 use crate::entry::Entry;
 use crate::error::{FileError, Hint};
+use crate::failpoint::reached;
 use crate::git::objects::{Batch, Changes};
 use crate::git::{GitError, Head, LEDGER, Repository, Swap, landing};
 use crate::id::{DraftId, ObjectId};
@@ -32,6 +34,9 @@ const POLICY: &str = "policy";
 const SENDERS: &str = "senders";
 const CLONE_FILE: &str = "clone";
 const TIP_FILE: &str = "ledger-tip";
+
+/// Is there while a process of ours moves the branch.
+const MOVING_FILE: &str = "ledger.moving";
 
 /// How often an append is tried while others append or hold the branch's lock.
 const ATTEMPTS: usize = 200;
@@ -181,12 +186,17 @@ impl<'r> Ledger<'r> {
         ]);
         let tree = batch.tree(None, &files)?;
         let commit = batch.commit(tree, &[], &message("ledger: begin"), now);
-        batch.write()?;
+        let _written = batch.write()?;
         repository.flush()?;
-        match repository.swap(LEDGER, None, commit, "git-drafts: init")? {
-            Swap::Done => Ok(desk_id),
-            Swap::Lost => Err(LedgerError::Locked),
+        let _writing = write_lock(repository)?;
+        for _ in 0..ATTEMPTS {
+            match move_branch(repository, None, commit, "git-drafts: init")? {
+                Swap::Done => return Ok(desk_id),
+                Swap::Lost if repository.tip(LEDGER)?.is_some() => break,
+                Swap::Lost => {}
+            }
         }
+        Err(LedgerError::Locked)
     }
 
     /// Returns the desk's id, which every clone of it shares; none where there is no ledger.
@@ -217,15 +227,9 @@ impl<'r> Ledger<'r> {
             return Err(LedgerError::Shallow);
         }
         let Some(desk_id) = Self::desk_id(repository)? else { return Err(LedgerError::Missing) };
-        let checked_out =
-            repository.worktree().is_some() && repository.head()? == Head::Branch(LEDGER.to_owned());
-        if checked_out || !repository.linked_worktrees_on(LEDGER)?.is_empty() {
-            return Err(LedgerError::CheckedOut);
-        }
+        is_checked_out(repository, state)?;
         let ledger = Self { repository, state: state.to_path_buf(), desk_id };
-        if Snapshot::of(repository)?.sender()?.map(|(_, clone)| clone) != clone_id(repository, false)? {
-            return Err(LedgerError::AnotherClone);
-        }
+        is_another_clones(repository, state)?;
         ledger.check_continuity()?;
         Ok(ledger)
     }
@@ -235,20 +239,23 @@ impl<'r> Ledger<'r> {
     /// Without a shared remote that every claim is pushed to, two clones that both send would send
     /// twice; so exactly one may, and the ledger says which.
     pub fn take_over(repository: &Repository, now: Timestamp) -> Result<()> {
-        let snapshot = Snapshot::of(repository)?;
         let clone = clone_id(repository, true)?.unwrap_or_default();
-        let (number, _) = snapshot.sender()?.unwrap_or_default();
-        let mut batch = Batch::new(repository);
-        let file = batch.blob(b"");
-        let path = format!("{SENDERS}/{}-{clone}", number + 1);
-        let tree = batch.tree(Some(snapshot.tree), &Changes::from([(path, Some(file))]))?;
-        let commit = batch.commit(tree, &[snapshot.tip], &message("ledger: another clone"), now);
-        batch.write()?;
-        repository.flush()?;
-        match repository.swap(LEDGER, Some(snapshot.tip), commit, "git-drafts: take over")? {
-            Swap::Done => Ok(()),
-            Swap::Lost => Err(LedgerError::Locked),
+        let _writing = write_lock(repository)?;
+        for _ in 0..ATTEMPTS {
+            let snapshot = Snapshot::of(repository)?;
+            let (number, _) = snapshot.sender()?.unwrap_or_default();
+            let mut batch = Batch::new(repository);
+            let file = batch.blob(b"");
+            let path = format!("{SENDERS}/{}-{clone}", number + 1);
+            let tree = batch.tree(Some(snapshot.tree), &Changes::from([(path, Some(file))]))?;
+            let commit = batch.commit(tree, &[snapshot.tip], &message("ledger: another clone"), now);
+            let _written = batch.write()?;
+            repository.flush()?;
+            if move_branch(repository, Some(snapshot.tip), commit, "git-drafts: take over")? == Swap::Done {
+                return Ok(());
+            }
         }
+        Err(LedgerError::Locked)
     }
 
     /// Looks whether the ledger is what we last saw, or has only been added to; remembers nothing.
@@ -264,6 +271,35 @@ impl<'r> Ledger<'r> {
             Some(remembered) if remembered != tip => check_growth(repository, remembered, tip),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Returns everything that stands in the way of believing the ledger; remembers nothing.
+    pub fn troubles(repository: &Repository, state: &Path) -> Vec<LedgerError> {
+        let mut found = Vec::new();
+        if repository.is_shallow() {
+            found.push(LedgerError::Shallow);
+        }
+        match Self::desk_id(repository) {
+            Ok(Some(_)) => {}
+            Ok(None) => found.push(LedgerError::Missing),
+            Err(error) => found.push(error),
+        }
+        if found.iter().all(|error| matches!(error, LedgerError::Shallow)) {
+            let parts = [is_checked_out, is_another_clones, has_lost_something, is_unreadable];
+            found.extend(parts.iter().filter_map(|part| part(repository, state).err()));
+        }
+        found
+    }
+
+    /// Returns the last tip that was remembered in a state folder.
+    pub fn remembered(state: &Path) -> Option<ObjectId> {
+        remembered(state).ok().flatten()
+    }
+
+    /// Removes the lock file of the branch that a process of ours died with; tells whether there was one.
+    pub fn remove_stale_lock(repository: &Repository) -> Result<bool> {
+        let _writing = write_lock(repository)?;
+        Ok(landing::remove_own_ref_lock(repository, LEDGER)?)
     }
 
     /// Returns the desk's own id, eight hex digits.
@@ -284,14 +320,15 @@ impl<'r> Ledger<'r> {
         if notes.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let _writing = self.write_lock()?;
+        let _writing = write_lock(self.repository)?;
         for _ in 0..ATTEMPTS {
+            self.check_growth()?;
             let mut batch = Batch::new(self.repository);
             let (staged, added) = stage_on(&self.snapshot()?, &mut batch, notes, subject, now)?;
             if added.is_empty() {
                 return Ok(added);
             }
-            batch.write()?;
+            let _written = batch.write()?;
             self.repository.flush()?;
             if self.swap(staged, subject)? {
                 return Ok(added);
@@ -315,7 +352,8 @@ impl<'r> Ledger<'r> {
     /// adds the notes anew.
     pub fn commit_staged(&self, staged: Staged, notes: &[Note], subject: &str, now: Timestamp) -> Result<()> {
         {
-            let _writing = self.write_lock()?;
+            let _writing = write_lock(self.repository)?;
+            self.check_growth()?;
             if self.swap(staged, subject)? {
                 return Ok(());
             }
@@ -329,31 +367,23 @@ impl<'r> Ledger<'r> {
     }
 
     fn swap(&self, staged: Staged, subject: &str) -> Result<bool> {
-        match self.repository.swap(LEDGER, Some(staged.from), staged.commit, subject)? {
+        match move_branch(self.repository, Some(staged.from), staged.commit, subject)? {
             Swap::Done => {
                 remember(&self.state, staged.commit)?;
                 Ok(true)
             }
-            Swap::Lost => {
-                if !landing::remove_own_ref_lock(self.repository, LEDGER)? {
-                    thread::sleep(Duration::from_millis(10));
-                }
-                Ok(false)
-            }
+            Swap::Lost => Ok(false),
         }
     }
 
-    /// Takes the lock that every writer of the branch holds while it moves it.
-    fn write_lock(&self) -> Result<File> {
-        let own = self.repository.own_dir();
-        let path = own.join("ledger.lock");
-        let locked = || -> io::Result<File> {
-            fs::create_dir_all(&own)?;
-            let file = File::options().create(true).append(true).open(&path)?;
-            file.lock()?;
-            Ok(file)
-        };
-        locked().map_err(|error| LedgerError::State { path: path.clone(), error })
+    /// Refuses to add to a branch that somebody has rewound since this ledger was opened: what is decided
+    /// on it would be decided without memory. The caller holds the write lock.
+    fn check_growth(&self) -> Result<()> {
+        let tip = self.repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
+        match remembered(&self.state)? {
+            Some(remembered) if remembered != tip => check_growth(self.repository, remembered, tip),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn check_continuity(&self) -> Result<()> {
@@ -368,9 +398,74 @@ impl<'r> Ledger<'r> {
             None if begins(self.repository, tip)? => {}
             None => return Err(LedgerError::Forgotten),
         }
-        let _writing = self.write_lock()?;
+        let _writing = write_lock(self.repository)?;
         remember(&self.state, tip)
     }
+}
+
+fn is_checked_out(repository: &Repository, _: &Path) -> Result<()> {
+    let here = repository.worktree().is_some() && repository.head()? == Head::Branch(LEDGER.to_owned());
+    if here || !repository.linked_worktrees_on(LEDGER)?.is_empty() {
+        return Err(LedgerError::CheckedOut);
+    }
+    Ok(())
+}
+
+fn is_another_clones(repository: &Repository, _: &Path) -> Result<()> {
+    if Snapshot::of(repository)?.sender()?.map(|(_, clone)| clone) != clone_id(repository, false)? {
+        return Err(LedgerError::AnotherClone);
+    }
+    Ok(())
+}
+
+fn has_lost_something(repository: &Repository, state: &Path) -> Result<()> {
+    let tip = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
+    match remembered(state)? {
+        Some(remembered) if remembered != tip => check_growth(repository, remembered, tip),
+        Some(_) => Ok(()),
+        None if begins(repository, tip)? => Ok(()),
+        None => Err(LedgerError::Forgotten),
+    }
+}
+
+fn is_unreadable(repository: &Repository, _: &Path) -> Result<()> {
+    let snapshot = Snapshot::of(repository)?;
+    snapshot.open_ids()?.iter().try_for_each(|id| snapshot.story(id).map(|_| ()))
+}
+
+/// Takes the lock that every writer of the branch holds while it moves it.
+fn write_lock(repository: &Repository) -> Result<File> {
+    let own = repository.own_dir();
+    let path = own.join("ledger.lock");
+    let locked = || -> io::Result<File> {
+        fs::create_dir_all(&own)?;
+        let file = File::options().create(true).append(true).open(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    locked().map_err(|error| LedgerError::State { path: path.clone(), error })
+}
+
+/// Moves the branch; the caller holds the write lock.
+///
+/// Where somebody has git's own lock of it, that one is waited for; it is taken away only if a note says that
+/// a process of ours died while it moved the branch, for `git gc` and `git fetch` take the same lock.
+fn move_branch(repository: &Repository, from: Option<ObjectId>, to: ObjectId, why: &str) -> Result<Swap> {
+    let note = repository.own_dir().join(MOVING_FILE);
+    let failed = |error| LedgerError::State { path: note.clone(), error };
+    let one_died = note.try_exists().map_err(failed)?;
+    if !one_died {
+        fs::write(&note, "").map_err(failed)?;
+    }
+    let swap = repository.swap(LEDGER, from, to, why)?;
+    let may_be_ours = one_died && swap == Swap::Lost;
+    if !may_be_ours {
+        landing::remove(&note)?;
+    }
+    if swap == Swap::Lost && !(may_be_ours && landing::remove_own_ref_lock(repository, LEDGER)?) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(swap)
 }
 
 /// Tells whether a tip is the beginning of a ledger, or of its time with another clone: then there is
@@ -665,15 +760,10 @@ fn remembered(state: &Path) -> Result<Option<ObjectId>> {
 /// Writes the tip down, durably: a new file in place of the old one.
 fn remember(state: &Path, tip: ObjectId) -> Result<()> {
     let path = state.join(TIP_FILE);
-    let new = state.join(format!("{TIP_FILE}.new"));
-    let written = || -> io::Result<()> {
-        fs::create_dir_all(state)?;
-        let mut file = File::create(&new)?;
-        io::Write::write_all(&mut file, format!("{tip}\n").as_bytes())?;
-        file.sync_data()?;
-        fs::rename(&new, &path)
-    };
-    written().map_err(|error| LedgerError::State { path: path.clone(), error })
+    durable::replace(&path, format!("{tip}\n").as_bytes())
+        .map_err(|error| LedgerError::State { path, error })?;
+    reached("tip.remembered");
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -732,7 +822,7 @@ mod tests {
         fn git(&self, arguments: &[&str]) -> String {
             let mut command = self.repository.command();
             command.args(["-c", "user.name=x", "-c", "user.email=x@example.com"]).args(arguments);
-            crate::git::run(&mut command).unwrap().trim_end().to_owned()
+            crate::git::program::run(&mut command).unwrap().trim_end().to_owned()
         }
     }
 
@@ -839,8 +929,22 @@ mod tests {
         fs::write(&lock, "x").unwrap();
         let old = std::time::SystemTime::now() - Duration::from_secs(5);
         File::options().write(true).open(&lock).unwrap().set_modified(old).unwrap();
+        // It may be a living git's, which holds it as long as it likes.
+        let refused = ledger.append(&[note("kqzmwvst", Fact::Sending)], "x", now());
+        assert!(matches!(refused, Err(LedgerError::Locked)) && lock.exists(), "{refused:?}");
+        fs::write(bed.repository.own_dir().join(MOVING_FILE), "").unwrap();
         ledger.append(&[note("kqzmwvst", Fact::Sending)], "x", now()).unwrap();
-        assert!(!lock.exists());
+        assert!(!lock.exists() && !bed.repository.own_dir().join(MOVING_FILE).exists());
+    }
+
+    #[test]
+    fn a_ledger_that_is_rewound_meanwhile_is_not_added_to() {
+        let bed = Bed::new();
+        let ledger = bed.open().unwrap();
+        ledger.append(&[note("kqzmwvst", Fact::Sending)], "sending", now()).unwrap();
+        bed.git(&["update-ref", "refs/heads/ledger", "ledger^"]);
+        let refused = ledger.append(&[note("mrnpmrnp", failed())], "failed", now());
+        assert!(matches!(refused, Err(LedgerError::Rewound { .. })), "{refused:?}");
     }
 
     #[test]

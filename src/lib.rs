@@ -5,10 +5,11 @@
 //!
 //! The layers, lowest first; a module names only modules of lower layers (`tests/tidy.rs`):
 //!
-//! - 0, the nouns: [`entry`], [`error`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
+//! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
 //! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`escalation`],
-//!   [`policy`], [`render`], [`secret`]
-//! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`git`], [`ledger`], [`notify`], [`ui`]
+//!   [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
+//! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`git`], [`http`], [`ledger`],
+//!   [`notify`], [`ui`]
 //! - 3, the commands: [`commands`]
 //! - 4, the arguments: [`cli`] (and `main.rs`)
 
@@ -24,11 +25,14 @@ pub mod connector;
 pub mod delivery;
 pub mod desk;
 pub mod draft;
+pub mod durable;
 pub mod entry;
 pub mod error;
 pub mod escalation;
+pub mod failpoint;
 pub mod fold;
 pub mod git;
+pub mod http;
 pub mod id;
 pub mod ledger;
 pub mod message;
@@ -36,7 +40,10 @@ pub mod notify;
 pub mod outgoing;
 pub mod plan;
 pub mod policy;
+pub mod prompt;
 pub mod render;
+pub mod reply;
 pub mod secret;
+pub mod signature;
 pub mod text;
 pub mod ui;

@@ -1,4 +1,5 @@
-//! Tells the desktop that a tick brought something: one notification, which replaces the last one.
+//! Tells the desktop that a tick brought something, or that drafts still wait: one notification, which
+//! replaces the last one.
 //!
 //! No text of a message is ever in it, only counts and an age. It never fails a tick and never keeps
 //! one waiting: where there is no desktop, a line in the log says so.
@@ -23,7 +24,8 @@ const LAST: &str = "notification";
 /// What a tick found out about the desk, in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digest {
-    /// How many drafts wait, those of this tick included; each tier at most once.
+    /// How many drafts wait, those of this tick included; each tier at most once. In a reminder, which
+    /// has nothing new, those of the tiers that it is about.
     pub waiting_by_tier: Vec<(Tier, usize)>,
     /// How many drafts this tick brought, escalations included.
     pub new: usize,
@@ -55,20 +57,22 @@ pub enum NotifyError {
 ///
 /// Both consist of fixed words and numbers.
 pub fn text(digest: &Digest) -> (String, String) {
-    let summary = match digest.new {
-        0 => "No new drafts".to_owned(),
-        1 => "1 new draft waits".to_owned(),
-        new => format!("{new} new drafts wait"),
-    };
     let mut tiers: Vec<(Tier, usize)> =
         digest.waiting_by_tier.iter().copied().filter(|(_, count)| *count > 0).collect();
     tiers.sort_unstable();
     let waiting: usize = tiers.iter().map(|(_, count)| count).sum();
+    let summary = match (digest.new, waiting) {
+        (0, 0) => "No new drafts".to_owned(),
+        (0, 1) => "1 draft still waits".to_owned(),
+        (0, waiting) => format!("{waiting} drafts still wait"),
+        (1, _) => "1 new draft waits".to_owned(),
+        (new, _) => format!("{new} new drafts wait"),
+    };
     let tiers: Vec<String> = tiers.iter().map(|(tier, count)| format!("{tier} {count}")).collect();
     let mut parts = Vec::new();
     match waiting {
         0 => {}
-        waiting if waiting == digest.new => parts.push(tiers.join(", ")),
+        waiting if digest.new == 0 || waiting == digest.new => parts.push(tiers.join(", ")),
         waiting => parts.push(format!("{waiting} in all: {}", tiers.join(", "))),
     }
     match digest.needs_you {
@@ -103,11 +107,11 @@ pub async fn show(digest: &Digest, replace: Option<u32>) -> Result<u32, NotifyEr
     }
 }
 
-/// Shows a digest that has something new, in the place of the last one.
+/// Shows a digest that has something to tell, in the place of the last one.
 ///
 /// The number of the last one is kept in `state_dir`. What goes wrong is only logged.
 pub async fn notify(digest: &Digest, state_dir: &Path) {
-    if digest.new == 0 {
+    if digest.new == 0 && digest.waiting_by_tier.iter().all(|(_, count)| *count == 0) {
         return;
     }
     match show(digest, last(state_dir)).await {
@@ -183,6 +187,14 @@ mod tests {
             ("2 new drafts wait", "5 in all: low 4, high 1 · 2 need you · oldest 1 day"),
         );
         check(&[], 0, 0, None, ("No new drafts", ""));
+        check(&[(Tier::High, 1)], 0, 0, Some(90_000), ("1 draft still waits", "high 1 · oldest 1 day"));
+        check(
+            &[(Tier::High, 1), (Tier::Medium, 2)],
+            0,
+            0,
+            Some(300_000),
+            ("3 drafts still wait", "medium 2, high 1 · oldest 3 days"),
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::draft::Draft;
@@ -21,7 +22,19 @@ pub const FILE: &str = "drafts.toml";
 /// The policy of a new desk, and the documentation of every key.
 pub const DEFAULT: &str = include_str!("../templates/drafts.toml");
 
+/// The line of [`DEFAULT`] that asks for signatures.
+const SIGNED_LINE: &str = "high = \"approve_signed\"\n";
+
+/// Returns the policy file of a desk whose wiring names no signers yet: what it asks for can be given.
+pub fn without_signatures() -> String {
+    let line = "high = \"approve\"    # \"approve_signed\" once the wiring names signers\n";
+    DEFAULT.replacen(SIGNED_LINE, line, 1)
+}
+
 const VERSION: u32 = 1;
+
+/// What `[expire]` and `[remind]` say where nothing of that kind happens.
+const NEVER: &str = "never";
 
 /// Words of an unfinished text: a draft that has one is not sent.
 const PLACEHOLDERS: [&str; 4] = ["EDITME", "FIXME", "TODO", "XXX"];
@@ -76,6 +89,7 @@ pub struct Policy {
     gates: BTreeMap<Tier, Gate>,
     undo_seconds: BTreeMap<Tier, u32>,
     expire_days: BTreeMap<Tier, u32>,
+    remind_after: BTreeMap<Tier, SignedDuration>,
 }
 
 impl Policy {
@@ -137,17 +151,32 @@ impl Policy {
             )
             .with_hint("use `approve`"));
         }
+        let wrong_time = |section: &str, tier: Tier, time: &str, kind: &str, example: &str| {
+            let what = format!("`{}` is not a number of {kind}", text::one_line(time, 40));
+            let error =
+                FileError::new(path, what).with_hint(format!("write it as {example}, or \"{NEVER}\""));
+            match line_in(file, section, tier.as_str()) {
+                Some(line) => error.at(line),
+                None => error,
+            }
+        };
         let mut expire_days = BTreeMap::new();
-        for (tier, time) in stored.expire {
-            let days = time
-                .strip_suffix('d')
-                .and_then(|days| days.parse().ok())
-                .filter(|days| (1..=3650).contains(days));
-            let days = days.ok_or_else(|| {
-                wrong(tier.as_str(), format!("`{}` is not a number of days", text::one_line(&time, 40)))
-                    .with_hint("write it as \"14d\"")
-            })?;
-            expire_days.insert(tier, days);
+        for (tier, time) in merged(defaults.expire, stored.expire) {
+            if time != NEVER {
+                let days = count_of(&time, 'd', 3650)
+                    .ok_or_else(|| wrong_time("[expire]", tier, &time, "days", "\"14d\""))?;
+                expire_days.insert(tier, days);
+            }
+        }
+        let mut remind_after = BTreeMap::new();
+        for (tier, time) in merged(defaults.remind, stored.remind) {
+            if time != NEVER {
+                let days = count_of(&time, 'd', 3650).map(|days| 24 * days);
+                let hours = days.or_else(|| count_of(&time, 'h', 24 * 3650)).ok_or_else(|| {
+                    wrong_time("[remind]", tier, &time, "hours or days", "\"12h\" or \"2d\"")
+                })?;
+                remind_after.insert(tier, SignedDuration::from_hours(i64::from(hours)));
+            }
         }
         Ok(Self {
             mode,
@@ -166,6 +195,7 @@ impl Policy {
             gates,
             undo_seconds: merged(defaults.undo_seconds, stored.undo_seconds),
             expire_days,
+            remind_after,
         })
     }
 
@@ -187,6 +217,12 @@ impl Policy {
     /// Returns after how many days an untouched draft of this tier expires, if it does.
     pub fn expire_days(&self, tier: Tier) -> Option<u32> {
         self.expire_days.get(&tier).copied()
+    }
+
+    /// Returns how long a draft of this tier may wait before it is spoken of again, and how long after
+    /// that it is spoken of once more; none where nobody wants to be reminded.
+    pub fn remind_after(&self, tier: Tier) -> Option<SignedDuration> {
+        self.remind_after.get(&tier).copied()
     }
 
     fn denies(&self, address: &Address) -> bool {
@@ -492,6 +528,20 @@ fn speaks_of_attachment(body: &str) -> bool {
     .any(|phrase| own.contains(phrase))
 }
 
+/// Reads `14d` as 14, for a count from 1 to `most`.
+fn count_of(time: &str, unit: char, most: u32) -> Option<u32> {
+    time.strip_suffix(unit)?.parse().ok().filter(|count| (1..=most).contains(count))
+}
+
+/// Returns the line of a key in a section of a file, counted from 1.
+fn line_in(file: &str, section: &str, key: &str) -> Option<usize> {
+    let mut lines = file.lines().enumerate().skip_while(|(_, line)| line.trim() != section).skip(1);
+    lines
+        .find(|(_, line)| line.trim_start().starts_with(key) || line.trim_start().starts_with('['))
+        .filter(|(_, line)| line.trim_start().starts_with(key))
+        .map(|(index, _)| index + 1)
+}
+
 fn merged<K: Ord, V>(mut defaults: BTreeMap<K, V>, stored: BTreeMap<K, V>) -> BTreeMap<K, V> {
     defaults.extend(stored);
     defaults
@@ -512,6 +562,8 @@ struct Stored {
     undo_seconds: BTreeMap<Tier, u32>,
     #[serde(default)]
     expire: BTreeMap<Tier, String>,
+    #[serde(default)]
+    remind: BTreeMap<Tier, String>,
     #[serde(default)]
     recipients: StoredRecipients,
     #[serde(default)]
@@ -590,6 +642,16 @@ mod tests {
     }
 
     #[test]
+    fn a_desk_without_signers_asks_for_no_signatures_and_says_so_in_its_file() {
+        let without = policy(&without_signatures().replace("version = 1\n", ""));
+        assert_eq!(Policy::built_in().gate(Tier::High), Gate::ApproveSigned);
+        assert_eq!(without.gate(Tier::High), Gate::Approve);
+        let mut high = Policy::built_in();
+        high.gates.insert(Tier::High, Gate::Approve);
+        assert_eq!(without, high);
+    }
+
+    #[test]
     fn a_plan_is_judged_by_the_policy_and_never_by_its_confidence() {
         check("", &plan(Action::Reply, "Hello"), &[], "medium: ");
         check("", &plan(Action::RouteAnswer, "Hello"), &[], "low: ");
@@ -643,13 +705,13 @@ mod tests {
             ("version = 1\n[tiers]\nreply = \"mild\"", "drafts.toml:3: unknown tier `mild`", ""),
             (
                 "version = 1\naprovers = []",
-                "drafts.toml:2: unknown field `aprovers`, expected one of `version`, `mode`, `context`, `approvers`, `tiers`, `gates`, `undo_seconds`, `expire`, `recipients`, `limits`, `escalate_when`",
+                "drafts.toml:2: unknown field `aprovers`, expected one of `version`, `mode`, `context`, `approvers`, `tiers`, `gates`, `undo_seconds`, `expire`, `remind`, `recipients`, `limits`, `escalate_when`",
                 "did you mean `approvers`?",
             ),
             (
                 "version = 1\n[expire]\nlow = \"soon\"",
                 "drafts.toml:3: `soon` is not a number of days",
-                "write it as \"14d\"",
+                "write it as \"14d\", or \"never\"",
             ),
         ] {
             let error = Policy::parse(FILE, file).unwrap_err();

@@ -88,6 +88,19 @@ impl Ui {
         let _ = writeln!(io::stderr(), "{line}");
     }
 
+    /// Shows on a terminal how far something has come, in one line that the next one replaces.
+    pub fn progress(&self, line: impl Display) {
+        let mut stderr = io::stderr();
+        if stderr.is_terminal() {
+            let _ = write!(stderr, "\r\u{1b}[K{line}").and_then(|()| stderr.flush());
+        }
+    }
+
+    /// Takes the line of [`Ui::progress`] away.
+    pub fn progress_ends(&self) {
+        self.progress("");
+    }
+
     /// Prints an error and its way out.
     pub fn error(&self, error: &(impl Display + Hint)) {
         self.say(format!("{} {error}", self.painted(self.color_err, Tone::Bad, "error:")));

@@ -4,10 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use git_drafts::connector::http::{Client, HttpError, Method, Request, Token, path};
 use git_drafts::connector::hub::Hub;
 use git_drafts::connector::hub::settings::Settings;
 use git_drafts::connector::{ConnectorError, Window};
+use git_drafts::http::{Client, HttpError, Method, Request, Token, path};
 use git_drafts::message::Address;
 use git_drafts::outgoing::{Found, Key, Outcome, Outgoing};
 use jiff::Timestamp;

@@ -185,13 +185,18 @@ fn each_tick_replaces_the_bubble_of_the_last_one() {
     assert_eq!(desktop.bubbles(), "1");
     desktop.keep_picture();
 
-    // Without the number of the last one there is another bubble; and nothing new shows none.
-    desktop.run("tick_with_nothing_new");
+    // A reminder takes the same place; and a tick with nothing to tell shows none.
+    desktop.run("reminder");
+    let third = "3 drafts still wait|medium 3 · oldest 2 hours";
+    assert_eq!(desktop.notes(3)[2], format!("{number}|{third}"));
+    desktop.run("tick_with_nothing_to_tell");
+
+    // Without the number of the last one there is another bubble.
     fs::remove_dir_all(desktop.state_dir()).unwrap();
     desktop.run("first_tick");
-    let notes = desktop.notes(3);
-    assert_eq!(notes.len(), 3, "{notes:?}");
-    assert!(notes[2].ends_with(shown) && notes[2] != first, "{notes:?}");
+    let notes = desktop.notes(4);
+    assert_eq!(notes.len(), 4, "{notes:?}");
+    assert!(notes[3].ends_with(shown) && notes[3] != first, "{notes:?}");
     assert_eq!(desktop.bubbles(), "2");
 }
 
@@ -242,8 +247,14 @@ fn second_tick() {
 
 #[test]
 #[ignore = "another test runs it on its own desktop"]
-fn tick_with_nothing_new() {
-    tick(&digest(0, 3));
+fn reminder() {
+    tick(&Digest { needs_you: 0, ..digest(0, 3) });
+}
+
+#[test]
+#[ignore = "another test runs it on its own desktop"]
+fn tick_with_nothing_to_tell() {
+    tick(&Digest::default());
 }
 
 #[test]

@@ -1,20 +1,16 @@
 //! Brains read one message and say what they would do about it; the policy judges that.
 //!
 //! A brain must never choose a recipient, an account or a thread, hold a credential of a source or
-//! a transport, or send. [`Brain`] is a closed list: every later kind joins it here.
+//! a transport, or send. `rules` is a catalogue without model and network; `model` asks a language
+//! model in one of several ways (`protocol`, `program`), as often as `retry` allows.
 
+pub mod model;
+pub mod program;
+pub mod protocol;
+pub mod retry;
 pub mod rules;
 
-use crate::error::Hint;
-use crate::message::Message;
 use crate::plan::{Plan, Tier};
-
-/// Whatever may be asked for a plan.
-#[derive(Debug)]
-pub enum Brain {
-    /// The catalogue of routes: no model, no network.
-    Rules(rules::Catalogue),
-}
 
 /// What a brain answered, and what is noted beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,66 +23,26 @@ pub struct Planned {
     pub tier: Option<Tier>,
     /// The brain's name for the `Brain` trailer.
     pub brain: String,
+    /// What a model was asked, and what it said.
+    pub exchange: Option<Exchange>,
+    /// What a person should know about the reply, in our own words.
+    pub findings: Vec<String>,
 }
 
-/// Why a brain gave no plan.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BrainError {
-    /// It cannot be reached; the message waits and is tried again.
-    #[error("{what}")]
-    Away {
-        /// What was tried and what came back, one line.
-        what: String,
-    },
-    /// It answered, and what it said is no plan or will be the same next time.
-    #[error("{what}")]
-    Refused {
-        /// What it said, one line.
-        what: String,
-        /// What the operator can do about it.
-        hint: Option<String>,
-    },
+/// One question to a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// The whole prompt.
+    pub prompt: String,
+    /// `sha256:` and the digest of the prompt.
+    pub prompt_digest: String,
+    /// `sha256:` and the digest of the reply; none where there was none. The reply itself is not kept.
+    pub reply_digest: Option<String>,
 }
 
-impl Hint for BrainError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            BrainError::Away { .. } => None,
-            BrainError::Refused { hint, .. } => hint.clone(),
-        }
-    }
-}
-
-impl Brain {
-    /// Asks for a plan for `message`.
-    ///
-    /// Rules answer at once; brains behind a network are why this waits.
-    pub async fn plan(&self, message: &Message) -> Result<Planned, BrainError> {
-        match self {
-            Brain::Rules(catalogue) => {
-                let rules::Routed { plan, route, tier } = rules::plan(catalogue, message);
-                Ok(Planned { plan, route, tier, brain: "rules".to_owned() })
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::Action;
-
-    #[test]
-    fn rules_name_the_route_and_themselves() {
-        let text = "version = 1\ndefault.action = \"ignore\"\n[[route]]\nid = \"a\"\nmatch.words = [\"x\"]\nanswer = \"b\"\n";
-        let brain = Brain::Rules(rules::Catalogue::load("routes.toml", text).unwrap());
-        let message = Message { body: "x".to_owned(), ..Message::default() };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let planned = runtime.block_on(brain.plan(&message)).unwrap();
-        assert_eq!(
-            (planned.plan.action, planned.route.as_deref(), planned.tier),
-            (Action::RouteAnswer, Some("a"), None)
-        );
-        assert_eq!(planned.brain, "rules");
+impl From<rules::Routed> for Planned {
+    fn from(routed: rules::Routed) -> Self {
+        let rules::Routed { plan, route, tier, brain: _ } = routed;
+        Self { plan, route, tier, brain: "rules".to_owned(), exchange: None, findings: Vec::new() }
     }
 }

@@ -24,6 +24,7 @@
 //! invoices are in the portal, under Billing.
 //! """
 //! action = "route_answer"        # the default; also reply, note, mark_read, escalate, ignore
+//! brain = "local"                # ask this language model; then there is no answer, action or confidence
 //! tier = "low"                   # raises the policy's tier, and never lowers it
 //! confidence = 0.9               # the default
 //! ```
@@ -94,6 +95,8 @@ pub struct Routed {
     pub route: Option<String>,
     /// The tier that the route asks for; it may only raise the policy's.
     pub tier: Option<Tier>,
+    /// The language model that the route leaves it to; then the plan is what holds without one.
+    pub brain: Option<String>,
 }
 
 #[derive(Debug)]
@@ -111,6 +114,7 @@ struct Route {
     why: Option<String>,
     tier: Option<Tier>,
     confidence: Confidence,
+    brain: Option<(String, usize)>,
 }
 
 /// The parts of a `match` in a form that can be asked.
@@ -177,6 +181,14 @@ impl Catalogue {
     pub fn routes(&self) -> impl Iterator<Item = &str> {
         self.routes.iter().map(|route| route.id.as_str())
     }
+
+    /// Returns the brains that routes name, and the line of each such route.
+    pub fn brains(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.routes
+            .iter()
+            .filter_map(|route| route.brain.as_ref())
+            .map(|(brain, line)| (brain.as_str(), *line))
+    }
 }
 
 /// Returns what the catalogue says about `message`.
@@ -188,13 +200,14 @@ pub fn plan(catalogue: &Catalogue, message: &Message) -> Routed {
     let matching: Vec<&Route> = catalogue.routes.iter().filter(|route| route.matcher.holds(&facts)).collect();
     let Some((first, others)) = matching.split_first() else {
         let why = catalogue.default.why.clone();
-        return Routed { plan: silent(catalogue.default.action, why), route: None, tier: None };
+        return Routed { plan: silent(catalogue.default.action, why), route: None, tier: None, brain: None };
     };
-    let said = |route: &Route| Some((route.action, route.render(message).ok()?));
-    let Some((action, body)) = said(first) else {
+    let model = |route: &Route| route.brain.as_ref().map(|(brain, _)| brain.clone());
+    let said = |route: &Route| Some((route.action, route.render(message).ok()?, model(route)));
+    let Some((action, body, brain)) = said(first) else {
         return to_a_person(format!("the answer of route `{}` could not be made", first.id));
     };
-    if others.iter().any(|other| said(other).as_ref() != Some(&(action, body.clone()))) {
+    if others.iter().any(|other| said(other).as_ref() != Some(&(action, body.clone(), brain.clone()))) {
         let ids: Vec<String> = matching.iter().map(|route| format!("`{}`", route.id)).collect();
         let all = if ids.len() == 2 { "both" } else { "all" };
         return to_a_person(format!("routes {} {all} match", listed(&ids)));
@@ -220,11 +233,11 @@ pub fn plan(catalogue: &Catalogue, message: &Message) -> Routed {
     } else {
         Plan { confidence, ..silent(action, why) }
     };
-    Routed { plan, route: Some(first.id.clone()), tier }
+    Routed { plan, route: Some(first.id.clone()), tier, brain }
 }
 
 fn to_a_person(why: String) -> Routed {
-    Routed { plan: Plan::escalate(why), route: None, tier: None }
+    Routed { plan: Plan::escalate(why), route: None, tier: None, brain: None }
 }
 
 fn silent(action: Action, why: String) -> Plan {
@@ -495,6 +508,7 @@ struct WrittenRoute {
     why: Option<String>,
     tier: Option<Tier>,
     confidence: Option<Confidence>,
+    brain: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -585,7 +599,19 @@ impl File<'_> {
             wrong.push(self.error(line, what).with_hint("use up to 40 letters, digits, `-` and `_`"));
         }
         let action_line = written.action.as_ref().map_or(line, |action| self.line(action.span().start));
-        let action = written.action.map_or(Action::RouteAnswer, Spanned::into_inner);
+        let spoken = written.action.is_some() || written.answer.is_some() || written.confidence.is_some();
+        let brain = written.brain.map(|brain| {
+            let line = self.line(brain.span().start);
+            if spoken {
+                let what = format!("route `{id}` asks a brain, and says what to do all the same");
+                wrong
+                    .push(self.error(line, what).with_hint("leave `answer`, `action` and `confidence` away"));
+            }
+            (brain.into_inner(), line)
+        });
+        // What a route leaves to a model is a person's without one.
+        let silent = if brain.is_some() { Action::Escalate } else { Action::RouteAnswer };
+        let action = written.action.map_or(silent, Spanned::into_inner);
         if matches!(action, Action::Patch | Action::Issue | Action::Run) {
             let what = format!("route `{id}` cannot have the action `{action}`");
             let hint = "use `route_answer`, `reply`, `note`, `mark_read`, `escalate` or `ignore`";
@@ -622,7 +648,7 @@ impl File<'_> {
         }
         let why = written.why.map(|why| text::one_line(&why, 200));
         let confidence = written.confidence.or(Confidence::new(0.9)).unwrap_or(Confidence::NONE);
-        Ok(Route { id, action, matcher, answer, why, tier: written.tier, confidence })
+        Ok(Route { id, action, matcher, answer, why, tier: written.tier, confidence, brain })
     }
 
     /// Compiles an answer and renders it with every value full and with every value empty.
@@ -806,7 +832,7 @@ confidence = 0.5
 
     fn asked(message: &Message) -> String {
         let catalogue = Catalogue::load("routes.toml", CATALOGUE).unwrap();
-        let Routed { plan, route, tier } = super::plan(&catalogue, message);
+        let Routed { plan, route, tier, brain: _ } = super::plan(&catalogue, message);
         let route = route.unwrap_or_else(|| "-".to_owned());
         let tier = tier.map_or("-", Tier::as_str);
         format!("{} {route} {tier} {}: {}", plan.action, plan.confidence, plan.why)
@@ -1061,6 +1087,26 @@ match = { none = ["x"] }
             "[[route]]\nid = \"a\"\nmatch.words = [\"x\"]\naction = \"ignore\"\nanswer = \"b\"\n",
             &["routes.toml:9: route `a` has an answer that its action `ignore` never uses"],
         );
+    }
+
+    #[test]
+    fn a_route_that_asks_a_model_says_nothing_itself() {
+        refused(
+            "[[route]]\nid = \"a\"\nmatch.words = [\"x\"]\nbrain = \"m\"\naction = \"ignore\"\n",
+            &["routes.toml:8: route `a` asks a brain, and says what to do all the same"],
+        );
+        let route = |id, rest| format!("[[route]]\nid = \"{id}\"\nmatch.words = [\"x\"]\n{rest}\n");
+        let plan_of = |routes: &[String]| {
+            let text = format!("version = 1\ndefault.action = \"escalate\"\n{}", routes.concat());
+            let catalogue = Catalogue::load("routes.toml", &text).unwrap();
+            plan(&catalogue, &Message { body: "x".to_owned(), ..Message::default() })
+        };
+        let alone = plan_of(&[route("a", "brain = \"m\"")]);
+        assert_eq!((alone.brain.as_deref(), alone.plan.action), (Some("m"), Action::Escalate));
+        for other in ["brain = \"n\"", "answer = \"b\"", "action = \"escalate\""] {
+            let both = plan_of(&[route("a", "brain = \"m\""), route("b", other)]);
+            assert_eq!((both.brain, both.plan.why.as_str()), (None, "routes `a` and `b` both match"));
+        }
     }
 
     #[test]

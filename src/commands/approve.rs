@@ -38,7 +38,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         let path = path_of(&session, &desk, id)?;
         refuse_unsendable(&session, &desk, &path)?;
         desk::set_status(&session.repository, &path, Status::Approved)?;
-        session.repository.stage(&path)?;
+        desk::stage(&session.repository, &path)?;
         paths.push(path);
     }
     let subject =
@@ -72,7 +72,7 @@ fn refuse_unsendable(session: &Session, desk: &Desk, path: &str) -> Result<()> {
 /// Commits just these paths with the operator's own git: hooks, signature and identity are theirs.
 pub fn commit(context: &Context, session: &Session, paths: &[String], message: &str) -> Result<Exit> {
     let mut command = session.repository.command();
-    git::with_own_variables(command.args(["commit", "--only", "-m", message, "--"]).args(paths));
+    git::program::with_own_variables(command.args(["commit", "--only", "-m", message, "--"]).args(paths));
     let status = command.status().map_err(|error| CommandError::System { what: "git".to_owned(), error })?;
     if status.success() {
         return Ok(Exit::Done);

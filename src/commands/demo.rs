@@ -125,7 +125,7 @@ fn lay_out(context: &Context, folder: &Path) -> Result<()> {
     ] {
         repository.set_config(key, value)?;
     }
-    init::lay_out(context, &repository)?;
+    init::lay_out(context, &repository, false)?;
     init::wire(&repository, &wiring)?;
     git::hooks::install(&repository, &init::binary()?)?;
     Ok(())
@@ -147,7 +147,7 @@ fn step(context: &Context, folder: &Path, arguments: &[&str]) -> Result<()> {
 fn ours(folder: &Path, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(init::binary()?);
     command.arg("-C").arg(folder).args(arguments);
-    git::without_git_variables(&mut command);
+    git::program::without_git_variables(&mut command);
     Ok(command)
 }
 
@@ -170,7 +170,7 @@ fn commit(context: &Context, desk: &Path) -> Result<()> {
     context.ui.out(context.ui.paint(Tone::Heading, "$ git commit -m \"Yes, that is where it is\""));
     let mut command = Command::new("git");
     command.arg("-C").arg(desk).args(["commit", "-m", "Yes, that is where it is"]);
-    git::without_git_variables(&mut command);
+    git::program::without_git_variables(&mut command);
     // The hook talks to stderr; here both go where the demo's own words go.
     let output = command
         .env(hook::HOOK_VARIABLE, "wait")

@@ -15,7 +15,7 @@ use super::settle::{self, entry_after, subject};
 use super::wire::Connectors;
 use super::{Context, Result, Session};
 use crate::connector::ConnectorError;
-use crate::delivery::{Facts, OnDesk, Step, Waiting, newer, next};
+use crate::delivery::{Facts, OnDesk, Step, Waiting, busy_until, newer, next};
 use crate::desk::Desk;
 use crate::draft::Draft;
 use crate::entry::{Claimed, Drafted, Entry, Fact, claim, drafted};
@@ -90,7 +90,10 @@ pub enum What {
     /// Nobody knows whether it went.
     Unsure(String),
     /// The thread moved on.
-    Stale,
+    Stale {
+        /// What came is an answer of our own.
+        ours: bool,
+    },
     /// The approval was taken back in time.
     Withdrawn(String),
     /// A person rejected it.
@@ -235,10 +238,15 @@ impl Dispatcher<'_, '_, '_> {
                         notes.push(self.note(id, story, Fact::Sent { receipt }));
                     }
                     Answer::Unknown(reason) => notes.push(self.unsure(id, story, &reason)),
-                    Answer::NotThere if resend => match self.still_stands(&case_of(story)) {
-                        Ok(()) => outbound.extend(self.outbound(id, story, Some(Earlier::NotThere))),
-                        Err(why) => notes.push(self.withdrawn(id, story, &why)),
-                    },
+                    Answer::NotThere if resend => {
+                        let busy = story.last().and_then(|last| busy_until(last, self.context.now()));
+                        let earlier = if busy.is_some() { Earlier::Unknown } else { Earlier::NotThere };
+                        match (self.still_stands(&case_of(story)), busy) {
+                            (Ok(()), _) => outbound.extend(self.outbound(id, story, Some(earlier))),
+                            (Err(why), Some(until)) => self.later(id, story, until, &why),
+                            (Err(why), None) => notes.push(self.withdrawn(id, story, &why)),
+                        }
+                    }
                     Answer::NotThere => {
                         notes.push(self.withdrawn(
                             id,
@@ -391,25 +399,33 @@ impl Dispatcher<'_, '_, '_> {
             return self.rehearse(chunk);
         }
         let ready = self.prepared(transport, chunk).await?;
-        let begins: Vec<Note> = ready
-            .iter()
-            .filter(|draft| draft.began.is_none())
-            .map(|draft| self.note(&draft.id, &draft.story, Fact::Sending))
-            .collect();
+        let ready = self.flushed(transport, ready).await?;
+        // Each attempt is noted: how long the receiver may be busy counts from the last one.
+        let begins: Vec<Note> =
+            ready.iter().map(|draft| self.note(&draft.id, &draft.story, Fact::Sending)).collect();
         let names = subject("sending", begins.iter().map(|note| &note.id));
         // Last of all: is `main` still what these were judged on? If not, the next round judges them again.
         if self.session.repository.tip(MAIN)? != Some(self.desk.tip) {
             return Ok(());
         }
         let begun = self.ledger.append(&begins, &names, self.context.now())?;
-        let mut outcomes = Vec::new();
-        for draft in ready.iter().filter(|draft| draft.began.is_some() || begun.contains(&draft.id)) {
+        let mut transmitted = Vec::new();
+        for draft in ready.iter().filter(|draft| begun.contains(&draft.id)) {
             *self.tries.entry(draft.id.clone()).or_default() += 1;
             let outcome =
                 self.connectors.send(transport, &draft.outgoing, self.lock, self.context.now()).await;
             tracing::info!(draft = %draft.id, transport, ?outcome, "transmitted");
-            // The story has grown by `sending`, unless it was there already.
-            let after = draft.story.len() + usize::from(draft.began.is_none());
+            transmitted.push((draft, outcome));
+        }
+        let flushed = self.connectors.flush(transport).await;
+        let mut outcomes = Vec::new();
+        for (draft, outcome) in transmitted {
+            let outcome = match (&flushed, outcome) {
+                (Err(reason), Outcome::Delivered { .. }) => Outcome::Unsure { reason: reason.clone() },
+                (_, outcome) => outcome,
+            };
+            // The story has grown by `sending`.
+            let after = draft.story.len() + 1;
             if let Some(fact) = self.told(transport, draft, outcome) {
                 outcomes.push((draft, Note { after, ..self.note(&draft.id, &draft.story, fact) }));
             }
@@ -442,6 +458,21 @@ impl Dispatcher<'_, '_, '_> {
         let names = subject("noted", notes.iter().map(|note| &note.id));
         self.ledger.append(&notes, &names, self.context.now())?;
         Ok(ready)
+    }
+
+    /// Makes what was prepared durable; what cannot be is left for later.
+    async fn flushed(&mut self, transport: &str, ready: Vec<Outbound>) -> Result<Vec<Outbound>> {
+        let Err(reason) = self.connectors.flush(transport).await else { return Ok(ready) };
+        let until = self.context.now() + TAIL_AGAIN;
+        let (began, fresh): (Vec<_>, Vec<_>) = ready.into_iter().partition(|draft| draft.began.is_some());
+        let mut notes = Vec::new();
+        for draft in &fresh {
+            self.later(&draft.id, &draft.story, until, &reason);
+            notes.push(self.note(&draft.id, &draft.story, Fact::Deferred { until, reason: reason.clone() }));
+        }
+        let names = subject("noted", notes.iter().map(|note| &note.id));
+        self.ledger.append(&notes, &names, self.context.now())?;
+        Ok(began)
     }
 
     /// Says what is to be noted of an outcome; nothing where the same key can be asked for or sent again.
@@ -513,7 +544,8 @@ impl Dispatcher<'_, '_, '_> {
                 let ours = self.connectors.ours(&draft.origin.source);
                 let known = last_known(&draft.story).unwrap_or(&draft.origin.message);
                 if let Some(newer) = newer(&tail, known, draft.origin.date, &ours) {
-                    return Checked::Stop(Fact::Stale { newer: newer.id.clone() }, What::Stale);
+                    let ours = ours.iter().any(|our| our.same_mailbox(&newer.from));
+                    return Checked::Stop(Fact::Stale { newer: newer.id.clone() }, What::Stale { ours });
                 }
             }
             Ok(None) => {}

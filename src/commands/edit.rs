@@ -36,12 +36,14 @@ pub fn open(context: &Context, session: &Session, desk: &Desk, ids: &[DraftId]) 
         })?;
         paths.push(file.path.clone());
     }
-    let editor = git::run(git::with_own_variables(session.repository.command().args(["var", "GIT_EDITOR"])))?;
+    let editor = git::program::run(git::program::with_own_variables(
+        session.repository.command().args(["var", "GIT_EDITOR"]),
+    ))?;
     let editor = editor.trim_end().to_owned();
     // An editor may come with arguments of its own, so a shell reads its line, as git has it.
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{editor} \"$@\"")).arg(&editor).args(&paths).current_dir(top);
-    git::without_git_variables(&mut command);
+    git::program::without_git_variables(&mut command);
     let status = command.status().map_err(|error| CommandError::System { what: editor.clone(), error })?;
     if !status.success() {
         return Err(CommandError::refused(

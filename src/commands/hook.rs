@@ -19,11 +19,13 @@ use super::{CommandError, Context, Exit, Result, noted_wiring, reject};
 use crate::delivery::OnDesk;
 use crate::desk::{self, Desk};
 use crate::draft::{Draft, Status};
+use crate::entry::drafted;
 use crate::error::Hint;
-use crate::git::{self, MAIN, Repository, lease};
+use crate::git::{self, MAIN, Repository, TreeEntry, lease};
 use crate::id::{DraftId, ObjectId, shown_length};
 use crate::ledger::Snapshot;
-use crate::policy;
+use crate::plan::Gate;
+use crate::policy::{self, Policy, Recipients};
 use crate::secret;
 
 /// How long a hook in a terminal waits for the sends of its commit.
@@ -159,7 +161,7 @@ fn start_sender(context: &Context, repository: &Repository, output: &File) -> Re
         command.arg("--config").arg(config);
     }
     command.args(["send", "--detached"]);
-    git::without_git_variables(&mut command);
+    git::program::without_git_variables(&mut command);
     // No pipe of git's may stay open: whoever reads git's output would wait for the sender.
     command
         .stdin(Stdio::null())
@@ -246,6 +248,7 @@ fn prepare(context: &Context, repository: &Repository, options: &Options) -> Res
         lease::drop_lease(repository)?;
         return Ok(Exit::NeedsYou);
     }
+    warn_unsigned(context, repository, &preview)?;
     if let Some(file) = options.arguments.first() {
         let file = repository.place().join(file);
         add_to_message(repository, &file, &preview)?;
@@ -258,17 +261,19 @@ fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
     let Some(tip) = repository.tip(MAIN)? else { return Ok(preview) };
     let committed: BTreeMap<String, ObjectId> = desk::blobs(repository, tip)?.into_iter().collect();
     let staged = repository.drafts_in_index(index)?;
-    let same = |(path, blob): &(String, ObjectId)| committed.get(path) == Some(blob);
+    let same = |staged: &TreeEntry| committed.get(&staged.name) == Some(&staged.id);
     if staged.len() == committed.len() && staged.iter().all(same) {
         return Ok(preview);
     }
     let desk = Desk::at(repository, tip)?;
     let snapshot = Snapshot::of(repository)?;
-    for (path, blob) in &staged {
-        if committed.get(path.as_str()) == Some(blob) || !path.ends_with(".md") {
+    for entry in staged.iter().filter(|entry| !same(entry) && entry.name.ends_with(".md")) {
+        let path = &entry.name;
+        if !desk::is_plain(entry.mode) {
+            preview.wrong.push(desk::not_plain(path));
             continue;
         }
-        let bytes = repository.read(*blob)?;
+        let bytes = repository.read(entry.id)?;
         let text = String::from_utf8_lossy(&bytes);
         match Draft::parse(path, &text) {
             Err(error) => preview.wrong.push(error),
@@ -287,7 +292,8 @@ fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
         }
     }
     for file in &desk.files {
-        let gone = !staged.iter().any(|(path, _)| desk::id_in_name(path) == file.id || *path == file.path);
+        let gone =
+            !staged.iter().any(|entry| desk::id_in_name(&entry.name) == file.id || entry.name == file.path);
         if let (true, Some(id)) = (gone, &file.id) {
             preview.rejects.push(id.clone());
         }
@@ -337,6 +343,43 @@ fn obstacles(
         );
     }
     Ok(wrong)
+}
+
+/// Says early that a signature will be asked for, where git does not sign by itself. A hook cannot see
+/// whether this one commit is signed (`-S`); the sender looks.
+fn warn_unsigned(context: &Context, repository: &Repository, preview: &Preview) -> Result<()> {
+    let Some(what) = super::signs_not(repository) else { return Ok(()) };
+    if preview.approves.is_empty() {
+        return Ok(());
+    }
+    let today = match repository.tip(MAIN)? {
+        Some(tip) => repository.file_at(tip, policy::FILE)?,
+        None => None,
+    };
+    let today = today.or_else(|| Some(policy::DEFAULT.as_bytes().to_vec()));
+    let snapshot = Snapshot::of(repository)?;
+    for (id, draft, _) in &preview.approves {
+        let story = snapshot.story(id)?;
+        let origin = drafted(&story);
+        let its_day = origin.map(|origin| snapshot.policy(origin.policy)).transpose()?.flatten();
+        let policies: Vec<Policy> = [&today, &its_day]
+            .into_iter()
+            .flatten()
+            .filter_map(|bytes| Policy::parse(policy::FILE, &String::from_utf8_lossy(bytes)).ok())
+            .collect();
+        let policies: Vec<&Policy> = policies.iter().collect();
+        let envelope = origin
+            .map(|origin| Recipients { to: origin.to.clone(), cc: origin.cc.clone() })
+            .unwrap_or_default();
+        let tier = policy::tier_to_send(&policies, draft, !policy::strangers(draft, &envelope).is_empty());
+        if policy::strictest_gate(&policies, tier) == Gate::ApproveSigned {
+            context.ui.warn(format!("{id} needs a signed approval (tier {tier}), and {what}"));
+            context.ui.hint(
+                "commit with -S, or it is held; `git config gpg.format ssh` and `user.signingkey` say how to sign",
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Adds to a commit message, where an editor opens, what the commit will do, as comments; and the

@@ -7,20 +7,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{CommandError, Context, Exit, Result, settle};
-use crate::config::{self, Wiring, file};
+use crate::config::{self, ConfigError, Wiring, file};
 use crate::desk::{self, Desk};
 use crate::git::hooks::{self, HookState};
 use crate::git::landing::{Change, Landed};
 use crate::git::objects::blob_id;
-use crate::git::{DRAFTS, LEDGER, MAIN, Repository, landing};
+use crate::git::{DRAFTS, GitError, LEDGER, MAIN, Repository, landing};
 use crate::ledger::Ledger;
 use crate::policy;
 
-/// The files of a new desk.
-const SEEDS: [(&str, &str); 6] = [
+/// The files of a new desk, beside its policy.
+const SEEDS: [(&str, &str); 5] = [
     (".gitattributes", include_str!("../../templates/gitattributes")),
     ("README.md", include_str!("../../templates/README.md")),
-    (policy::FILE, policy::DEFAULT),
     ("routes.toml", include_str!("../../templates/routes.toml")),
     ("instructions.md", include_str!("../../templates/instructions.md")),
     ("lessons/README.md", include_str!("../../templates/lessons.md")),
@@ -34,12 +33,22 @@ pub fn run(context: &Context, folder: Option<&Path>, take_over: bool) -> Result<
         None if wiring_path.exists() => Wiring::load(&wiring_path, &context.home())?.desk.path,
         None => context.home().join("drafts"),
     };
-    let new = !place.join(".git").exists() && !place.join("HEAD").exists();
-    let repository = if new { Repository::init(&place)? } else { Repository::open(&place)? };
+    let is_made = Repository::is_made(&place);
+    let repository = match Repository::open(&place) {
+        Ok(repository) if is_made => repository,
+        Err(error) if is_made && !matches!(error, GitError::NoRepository { .. }) => return Err(error.into()),
+        // There is none, or the half of one that a crash or a power cut left.
+        _ => Repository::init(&place)?,
+    };
     refuse_unfit(context, &repository)?;
-    let made = lay_out(context, &repository)?;
+    let made = lay_out(context, &repository, has_signers(context, &wiring_path))?;
     let wired = wire(&repository, &wiring_path)?;
     if take_over {
+        // What was rewound is not taken over: the ledger would only part from what it was.
+        let wiring = Wiring::load(&wiring_path, &context.home())?;
+        if let Some(desk_id) = Ledger::desk_id(&repository)? {
+            Ledger::inspect(&repository, &config::state_dir(&wiring, &context.state_home(), &desk_id))?;
+        }
         Ledger::take_over(&repository, context.now())?;
         context.ui.out("This clone ticks and sends from now on; no other one does.");
     }
@@ -75,6 +84,15 @@ pub fn run(context: &Context, folder: Option<&Path>, take_over: bool) -> Result<
     Ok(exit)
 }
 
+/// Tells whether the wiring names signers; one that cannot be read may.
+fn has_signers(context: &Context, wiring_path: &Path) -> bool {
+    match Wiring::load(wiring_path, &context.home()) {
+        Ok(wiring) => wiring.approval.allowed_signers.is_some(),
+        Err(ConfigError::Missing { .. }) => false,
+        Err(_) => true,
+    }
+}
+
 /// Returns the program that hooks call.
 pub fn binary() -> Result<PathBuf> {
     let failed = |error| CommandError::System { what: "git-drafts".to_owned(), error };
@@ -83,7 +101,7 @@ pub fn binary() -> Result<PathBuf> {
 
 /// Makes the branches, the files and the folder of a desk, as far as they are missing; tells whether
 /// anything was.
-pub fn lay_out(context: &Context, repository: &Repository) -> Result<bool> {
+pub fn lay_out(context: &Context, repository: &Repository, has_signers: bool) -> Result<bool> {
     settle::heal(repository)?;
     let mut made = false;
     if repository.tip(LEDGER)?.is_none() {
@@ -91,10 +109,13 @@ pub fn lay_out(context: &Context, repository: &Repository) -> Result<bool> {
         made = true;
     }
     if repository.tip(MAIN)?.is_none() {
+        let policy = if has_signers { policy::DEFAULT.to_owned() } else { policy::without_signatures() };
         let changes: Vec<Change> = SEEDS
             .iter()
+            .copied()
+            .chain([(policy::FILE, policy.as_str())])
             .map(|(path, text)| Change {
-                path: (*path).to_owned(),
+                path: path.to_owned(),
                 blob: blob_id(text.as_bytes()),
                 bytes: Some(text.as_bytes().to_vec()),
             })
@@ -168,7 +189,7 @@ fn refuse_unfit(context: &Context, repository: &Repository) -> Result<()> {
     if repository.is_shallow() {
         return Err(CommandError::refused(format!("{shown} is a shallow clone"), "`git fetch --unshallow`"));
     }
-    if let Some(attribute) = repository.filter_of(&format!("{DRAFTS}/kqzmwvst.md")) {
+    if let Some(attribute) = repository.filter_of(&format!("{DRAFTS}/kqzmwvst.md"))? {
         return Err(CommandError::refused(
             format!(
                 "{shown} sets the attribute `{attribute}` on drafts, so what you see is not what is committed"

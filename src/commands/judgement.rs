@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{CommandError, Context, Session};
 use crate::approval::{self, Approval};
+use crate::delivery::OnDesk;
 use crate::desk::{self, Desk, DeskFile};
 use crate::draft::{self, Draft};
 use crate::entry::{Claimed, Drafted, Entry, drafted};
@@ -24,6 +25,7 @@ use crate::outgoing::Attachment;
 use crate::plan::{Gate, Tier};
 use crate::policy::{self, Mode, Policy, Recipients};
 use crate::secret;
+use crate::signature::{self, SignatureError, Signer};
 use crate::text;
 
 /// The most bytes of all attachments of one answer.
@@ -34,6 +36,9 @@ pub const UNDO: &str = "time to take it back";
 
 /// The folder of our own in the repository where first sights of approvals are noted.
 const SEEN: &str = "seen";
+
+/// How an approval gets a signature that counts.
+pub const SIGN_ANEW: &str = "sign with SSH: `git config gpg.format ssh`, `git config user.signingkey <key>.pub`, and approve anew: set `draft`, commit, set `approved`, `git commit -S`";
 
 /// Why an approved draft is not sent now.
 #[derive(Debug)]
@@ -102,16 +107,29 @@ pub struct Case<'c> {
     pub waits: bool,
 }
 
+/// Refuses what git shows otherwise than it commits it: nobody has read the text that would go.
+fn as_it_was_seen(case: &Case<'_>, file: &DeskFile) -> Result<(), Stop> {
+    match case.session.repository.filter_of(&file.path)? {
+        None => Ok(()),
+        Some(attribute) => Err(Stop::held(
+            format!("the attribute `{attribute}` is set on it, so what you see is not what would be sent"),
+            "take it off `drafts/` in .git/info/attributes and .gitattributes; then `git add --renormalize drafts`",
+        )),
+    }
+}
+
 /// Judges an approval, and returns the claim that it allows.
 pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
     let (origin, file) = known(case)?;
     let found =
         file.draft.as_ref().map_err(|error| Stop::Held { why: error.to_string(), hint: error.hint() })?;
     machine_keys(case, origin, file, found)?;
+    as_it_was_seen(case, file)?;
     let judged_by = policy_of_its_day(case, origin)?;
     let policies = [&judged_by, case.policy];
     let approval = approver(case, &policies)?;
-    let tier = gate(&policies, origin, found)?;
+    let (tier, gate) = gate(&policies, origin, found);
+    let signer = signer(case, &approval, tier, gate)?;
     content(&policies, file, found)?;
     if case.waits {
         wait(case, &policies, tier, found, &approval)?;
@@ -131,7 +149,7 @@ pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
         attachments: attachments.iter().map(|(_, id)| *id).collect(),
         commit: approval.commit,
         approver: text::one_line(&format!("{} <{}>", approval.name, approval.email), 200),
-        signed: false,
+        signer: signer.map(|signer| signer.to_string()),
         transport: source.transport.clone(),
     })
 }
@@ -146,24 +164,34 @@ pub fn forget_first_sight(repository: &Repository, claimed: &Claimed) {
     }
 }
 
+/// Forgets when approvals were first seen that do not stand on the desk any more: whoever approves the same
+/// anew gets the whole time again to take it back.
+pub fn forget_old_sights(repository: &Repository, desk: &Desk) {
+    let Ok(seen) = fs::read_dir(repository.own_dir().join(SEEN)) else { return };
+    for file in seen.flatten() {
+        let name = file.file_name();
+        let blob = name.to_str().and_then(|name| name.split_once('-')?.1.parse::<ObjectId>().ok());
+        let stands = |blob| desk.ids().iter().any(|id| desk.on_desk(id) == OnDesk::Approved(blob));
+        if blob.is_some_and(|blob| !stands(blob)) {
+            let _ = fs::remove_file(file.path());
+        }
+    }
+}
+
 /// Returns until when an approval that was seen already can be taken back; notes nothing.
 pub fn window_end(case: &Case<'_>, commit: ObjectId) -> Option<Timestamp> {
-    let found = case.desk.find(case.id)?.draft.as_ref().ok()?;
+    let now = case.context.now();
     let seen = fs::read_to_string(seen_path(&case.session.repository, commit, case.blob)).ok()?;
-    let undo = SignedDuration::from_secs(i64::from(case.policy.undo_seconds(found.machine.tier)));
-    let until = seen.trim().parse::<Timestamp>().ok()?.checked_add(undo).ok()?;
-    (until > case.context.now()).then_some(until)
+    end_of(&sights(&seen), now).filter(|until| *until > now)
 }
 
 /// Says that an approval is in its undo window, if one is: nothing lands on top of it meanwhile.
-pub fn window(session: &Session, now: Timestamp) -> Option<Busy> {
-    let policy = session.believed_policy()?;
-    let longest = Tier::ALL.into_iter().map(|tier| policy.undo_seconds(tier)).max().unwrap_or(0);
-    let seen = fs::read_dir(session.repository.own_dir().join(SEEN)).ok()?;
+pub fn window(repository: &Repository, now: Timestamp) -> Option<Busy> {
+    let seen = fs::read_dir(repository.own_dir().join(SEEN)).ok()?;
     let open = seen
         .flatten()
-        .filter_map(|file| fs::read_to_string(file.path()).ok()?.trim().parse::<Timestamp>().ok())
-        .any(|seen| seen <= now && now.duration_since(seen) < SignedDuration::from_secs(i64::from(longest)));
+        .filter_map(|file| end_of(&sights(&fs::read_to_string(file.path()).ok()?), now))
+        .any(|until| until > now);
     open.then_some(Busy::Window)
 }
 
@@ -246,18 +274,45 @@ fn approver(case: &Case<'_>, policies: &[&Policy]) -> Result<Approval, Stop> {
         .map_err(|refusal| Stop::held(text::one_line(&refusal.to_string(), 300), refusal.hint()))
 }
 
-fn gate(policies: &[&Policy], origin: &Drafted, found: &Draft) -> Result<Tier, Stop> {
+fn gate(policies: &[&Policy], origin: &Drafted, found: &Draft) -> (Tier, Gate) {
     let envelope = Recipients { to: origin.to.clone(), cc: origin.cc.clone() };
     let tier = policy::tier_to_send(policies, found, !policy::strangers(found, &envelope).is_empty());
-    match policy::strictest_gate(policies, tier) {
-        Gate::Auto | Gate::Approve => Ok(tier),
-        Gate::ApproveSigned => Err(Stop::held(
-            format!("tier {tier} asks for a signed approval, which this version cannot check"),
-            format!(
-                "set `{tier} = \"approve\"` under [gates] in drafts.toml for new drafts, or answer it by hand"
-            ),
-        )),
+    (tier, policy::strictest_gate(policies, tier))
+}
+
+/// Returns who signed the approval; where nobody asks for a signature, one that does not count is none.
+fn signer(case: &Case<'_>, approval: &Approval, tier: Tier, gate: Gate) -> Result<Option<Signer>, Stop> {
+    let verified = verified(case, approval, tier);
+    match gate {
+        Gate::Auto | Gate::Approve => Ok(verified.ok()),
+        Gate::ApproveSigned => verified.map(Some),
     }
+}
+
+/// Verifies the signature of the approving commit on the bytes that were read, by the keys that the wiring
+/// names and as of now. git's own configuration and programs have no part in it.
+fn verified(case: &Case<'_>, approval: &Approval, tier: Tier) -> Result<Signer, Stop> {
+    let asks = format!("tier {tier} asks for a signed approval");
+    let Some((signers, revoked)) = case.session.signers()? else {
+        let wiring = case.context.shown(&case.session.wiring_path);
+        return Err(Stop::held(
+            format!("{asks}, and the wiring names no signers"),
+            format!(
+                "name them in {wiring}: `[approval]`, `allowed_signers = \"~/.ssh/allowed_signers\"`; {SIGN_ANEW}"
+            ),
+        ));
+    };
+    let raw = case.session.repository.read(approval.commit)?;
+    signature::verify(&raw, &approval.email, &signers, &revoked, case.context.now()).map_err(|error| {
+        let why = format!("{asks}, and commit {} {error}", approval.commit.short());
+        let hint = match error {
+            SignatureError::UnknownKey { .. } => {
+                format!("if that key is {}'s, add a line for it to the list of signers", approval.email)
+            }
+            _ => SIGN_ANEW.to_owned(),
+        };
+        Stop::held(text::one_line(&why, 400), text::one_line(&hint, 300))
+    })
 }
 
 fn content(policies: &[&Policy], file: &DeskFile, found: &Draft) -> Result<(), Stop> {
@@ -291,36 +346,107 @@ fn wait(
     if undo == 0 {
         return Ok(());
     }
-    let until = first_sight(case, approval.commit)? + SignedDuration::from_secs(i64::from(undo));
+    let until = first_sight(case, approval.commit, SignedDuration::from_secs(i64::from(undo)))?;
     if until > now { Err(Stop::Later { until, why: UNDO }) } else { Ok(()) }
 }
 
-/// Returns when the sender first saw this approval, and notes it if that is now.
-fn first_sight(case: &Case<'_>, commit: ObjectId) -> Result<Timestamp, Stop> {
+/// A moment in which the sender first saw an approval, and how long it can be taken back from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sight {
+    at: Timestamp,
+    undo: SignedDuration,
+}
+
+/// Returns until when this approval can be taken back, from when the sender first saw it; notes that if
+/// it is now.
+///
+/// Neither a policy that asks for less by now nor a clock that goes to and fro makes that time shorter.
+fn first_sight(case: &Case<'_>, commit: ObjectId, undo: SignedDuration) -> Result<Timestamp, Stop> {
     let now = case.context.now();
     let path = seen_path(&case.session.repository, commit, case.blob);
     let failed = |error| Stop::from(CommandError::system(&path, error));
-    match fs::read_to_string(&path) {
-        // A clock that went back must not make an approval wait for years.
-        Ok(text)
-            if let Ok(seen) = text.trim().parse::<Timestamp>()
-                && seen <= now =>
-        {
-            return Ok(seen);
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+    let before = match fs::read_to_string(&path) {
+        Ok(text) => sights(&text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(failed(error)),
+    };
+    let after = seen_at(&before, now, undo);
+    if after != before {
+        let text: String =
+            after.iter().map(|Sight { at, undo }| format!("{at} {}\n", undo.as_secs())).collect();
+        let aside = path.with_extension("new");
+        let folder = path.parent().unwrap_or(&path);
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&aside, text))
+            .and_then(|()| fs::rename(&aside, &path))
+            .map_err(failed)?;
     }
-    let aside = path.with_extension("new");
-    let folder = path.parent().unwrap_or(&path);
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&aside, format!("{now}\n")))
-        .and_then(|()| fs::rename(&aside, &path))
-        .map_err(failed)?;
-    Ok(now)
+    Ok(end_of(&after, now).unwrap_or(now))
+}
+
+/// Returns the sights after one more look.
+///
+/// A clock that went back makes a new one, so that an approval does not wait for years. The later one is
+/// kept: once the clock is right again, it counts as before.
+fn seen_at(before: &[Sight], now: Timestamp, undo: SignedDuration) -> Vec<Sight> {
+    let longer = |sight: &Sight| Sight { at: sight.at, undo: sight.undo.max(undo) };
+    let mut after: Vec<Sight> = before.iter().map(longer).collect();
+    if !after.iter().any(|sight| sight.at <= now) {
+        after.push(Sight { at: now, undo });
+    }
+    after
+}
+
+/// Returns the last end of the sights that are not in the future.
+fn end_of(sights: &[Sight], now: Timestamp) -> Option<Timestamp> {
+    let ends = sights.iter().filter(|sight| sight.at <= now).map(|sight| sight.at.checked_add(sight.undo));
+    ends.map(|end| end.unwrap_or(Timestamp::MAX)).max()
+}
+
+fn sights(text: &str) -> Vec<Sight> {
+    let sight = |line: &str| {
+        let (at, undo) = line.trim().split_once(' ')?;
+        Some(Sight { at: at.parse().ok()?, undo: SignedDuration::from_secs(undo.parse().ok()?) })
+    };
+    text.lines().filter_map(sight).collect()
 }
 
 fn seen_path(repository: &Repository, commit: ObjectId, blob: ObjectId) -> PathBuf {
     repository.own_dir().join(SEEN).join(format!("{commit}-{blob}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_undo_window_is_never_made_shorter() {
+        let time = |clock: &str| format!("2026-11-20T{clock}Z").parse::<Timestamp>().unwrap();
+        // Each look: the clock, the window that the policies ask for, and when the approval goes.
+        let check = |looks: &[(&str, i64, &str)]| {
+            let mut seen = Vec::new();
+            for (clock, undo, expected) in looks {
+                seen = seen_at(&seen, time(clock), SignedDuration::from_secs(*undo));
+                assert_eq!(end_of(&seen, time(clock)), Some(time(expected)), "{looks:?} at {clock}");
+            }
+        };
+        check(&[("12:00:00", 30, "12:00:30"), ("12:00:10", 30, "12:00:30"), ("12:00:31", 30, "12:00:30")]);
+        // The clock goes back, and is put right again.
+        check(&[("12:00:00", 30, "12:00:30"), ("11:00:00", 30, "11:00:30"), ("12:00:10", 30, "12:00:30")]);
+        check(&[("12:00:00", 30, "12:00:30"), ("11:59:50", 30, "12:00:20"), ("12:00:25", 30, "12:00:30")]);
+        // It stays back: then the wait ends by the clock that there is.
+        check(&[("12:00:00", 30, "12:00:30"), ("11:00:00", 30, "11:00:30"), ("11:00:31", 30, "11:00:30")]);
+        // The policy asks for less, or for more.
+        check(&[("12:00:00", 600, "12:10:00"), ("12:00:10", 0, "12:10:00")]);
+        check(&[("12:00:00", 30, "12:00:30"), ("12:00:10", 600, "12:10:00")]);
+    }
+
+    #[test]
+    fn a_first_sight_is_read_as_it_was_written() {
+        let at = "2026-11-20T12:00:00Z".parse().unwrap();
+        assert_eq!(
+            sights("2026-11-20T12:00:00Z 30\nnonsense\n\n"),
+            [Sight { at, undo: SignedDuration::from_secs(30) }]
+        );
+    }
 }

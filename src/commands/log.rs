@@ -132,8 +132,12 @@ fn print_story(
                 .map(|commit| clock(commit.committer.when))
                 .unwrap_or_else(|_| at.clone());
             let edited = edited_lines(snapshot, id, claimed.blob, session)?;
+            let signed = match &claimed.signer {
+                Some(signer) => format!(", signed by {}", text::one_line(signer, 200)),
+                None => String::new(),
+            };
             ui.out(format!(
-                "{approved}  {}  {}  {}, {edited}",
+                "{approved}  {}  {}  {}, {edited}{signed}",
                 fit("approved", 10),
                 claimed.commit.short(),
                 claimed.approver
@@ -185,7 +189,7 @@ fn details(entry: &Entry) -> String {
         Fact::Failed { reason } | Fact::Unsure { reason } | Fact::Withdrawn { reason, .. } => reason.clone(),
         Fact::Stale { newer } => format!("the thread has {newer}"),
         Fact::Rejected { by, reason, .. } => format!("{by}: {reason}"),
-        Fact::Expired => String::new(),
+        Fact::Expired => "nobody touched it".to_owned(),
         Fact::Superseded { by } => format!("by {by}"),
     };
     text::one_line(&text, 160)
@@ -220,6 +224,7 @@ fn entry_json(line: &Line) -> serde_json::Value {
     });
     if let Fact::Claimed(claimed) = &entry.fact {
         object["approver"] = json!(claimed.approver);
+        object["signer"] = json!(claimed.signer);
         object["approving_commit"] = json!(claimed.commit.to_string());
         object["blob"] = json!(claimed.blob.to_string());
     }

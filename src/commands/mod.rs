@@ -26,22 +26,26 @@ pub mod status;
 pub mod tick;
 pub mod wire;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::approval;
 use crate::config::{self, ConfigError, Wiring};
 use crate::connector::ConnectorError;
 use crate::desk::{self, Desk};
+use crate::durable;
 use crate::entry::Entry;
 use crate::error::{FileError, Hint};
 use crate::git::{GitError, LEDGER, MAIN, Repository};
 use crate::id::{self, DraftId, ObjectId};
 use crate::ledger::{Ledger, LedgerError, Snapshot};
 use crate::policy::{self, Policy};
+use crate::signature::keys::{AllowedSigners, Revoked};
 use crate::ui::Ui;
 
 /// How a command ends when nothing is wrong.
@@ -185,6 +189,24 @@ impl Context {
     }
 }
 
+/// The policy that holds.
+pub struct InForce {
+    /// What it says.
+    pub policy: Policy,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Why the committed one does not count, where it does not.
+    pub refusal: Option<String>,
+    /// Whether it is the one that is remembered.
+    is_kept: bool,
+}
+
+/// What to do about a policy that does not count.
+const POLICY_HINT: &str = "look at `git log -p drafts.toml`; to accept it, commit a change of it yourself";
+
+/// The file in the state folder that holds the policy in force.
+const KEPT_POLICY: &str = "policy.toml";
+
 /// A desk that is open: its repository, its wiring, and the folder of its state.
 pub struct Session {
     /// The repository.
@@ -195,6 +217,8 @@ pub struct Session {
     pub wiring_path: PathBuf,
     /// The folder outside the repository that remembers.
     pub state: PathBuf,
+    /// Whether it was said already that the committed policy is not in force.
+    warned: Cell<bool>,
 }
 
 impl Session {
@@ -216,7 +240,12 @@ impl Session {
         };
         let desk_id = Ledger::desk_id(&repository)?.ok_or(LedgerError::Missing)?;
         let state = config::state_dir(&wiring, &context.state_home(), &desk_id);
-        Ok(Self { repository, wiring, wiring_path, state })
+        Ok(Self::new(repository, wiring, wiring_path, state))
+    }
+
+    /// Puts together what was found.
+    pub fn new(repository: Repository, wiring: Wiring, wiring_path: PathBuf, state: PathBuf) -> Self {
+        Self { repository, wiring, wiring_path, state, warned: Cell::new(false) }
     }
 
     /// Opens the ledger, with every check of its continuity.
@@ -230,38 +259,44 @@ impl Session {
     /// policy counts only if its commit is by the owner of this clone, or by an approver under the policy
     /// before it; until then the policy before it stays in force, and that is said.
     pub fn policy(&self, context: &Context, desk: &Desk) -> Result<(Policy, Vec<u8>)> {
+        let InForce { policy, bytes, refusal, is_kept } = self.policy_in_force(desk)?;
+        if let Some(refusal) = refusal.filter(|_| !self.warned.replace(true)) {
+            context.ui.warn(format!("the policy before stays in force: {refusal}"));
+            context.ui.hint(POLICY_HINT);
+        }
+        if !is_kept {
+            let kept = self.state.join(KEPT_POLICY);
+            durable::replace(&kept, &bytes).map_err(|error| CommandError::system(&kept, error))?;
+        }
+        Ok((policy, bytes))
+    }
+
+    /// Returns the policy in force, and remembers nothing.
+    pub fn policy_in_force(&self, desk: &Desk) -> Result<InForce> {
         let committed = self.repository.entry_at(desk.tip, policy::FILE)?;
         let bytes = match &committed {
             Some(entry) => self.repository.read(entry.id)?,
             None => policy::DEFAULT.as_bytes().to_vec(),
         };
-        let kept = self.state.join("policy.toml");
+        let kept = self.state.join(KEPT_POLICY);
         let believed = match std::fs::read(&kept) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(CommandError::system(&kept, error)),
         };
-        if let Some(believed) = believed.filter(|believed| *believed != bytes) {
+        let is_kept = believed.as_ref() == Some(&bytes);
+        if let Some(believed) = believed.filter(|_| !is_kept) {
             let before = Policy::parse(policy::FILE, &String::from_utf8_lossy(&believed))?;
             let refusal = match committed {
                 Some(entry) => self.refuse_policy(desk, &before, entry.id)?,
                 None => Some("drafts.toml is gone from `main`".to_owned()),
             };
-            if let Some(refusal) = refusal {
-                context.ui.warn(format!("the policy before stays in force: {refusal}"));
-                context
-                    .ui
-                    .hint("look at `git log -p drafts.toml`; to accept it, commit a change of it yourself");
-                return Ok((before, believed));
+            if refusal.is_some() {
+                return Ok(InForce { policy: before, bytes: believed, refusal, is_kept: true });
             }
         }
         let policy = Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?;
-        let aside = kept.with_extension("new");
-        std::fs::create_dir_all(&self.state)
-            .and_then(|()| std::fs::write(&aside, &bytes))
-            .and_then(|()| std::fs::rename(&aside, &kept))
-            .map_err(|error| CommandError::system(&kept, error))?;
-        Ok((policy, bytes))
+        Ok(InForce { policy, bytes, refusal: None, is_kept })
     }
 
     /// Reads the policy that is committed, whether it is in force or not.
@@ -274,7 +309,7 @@ impl Session {
 
     /// Returns the policy that was in force when a tick or a sender last looked, or the committed one.
     pub fn believed_policy(&self) -> Option<Policy> {
-        let bytes = std::fs::read(self.state.join("policy.toml")).ok().or_else(|| {
+        let bytes = std::fs::read(self.state.join(KEPT_POLICY)).ok().or_else(|| {
             let tip = self.repository.tip(MAIN).ok().flatten()?;
             self.repository.file_at(tip, policy::FILE).ok().flatten()
         });
@@ -300,6 +335,57 @@ impl Session {
     /// Returns the address whose commits approve where the policy names no approvers.
     pub fn owner(&self) -> Option<String> {
         self.repository.config("committer.email").or_else(|| self.repository.config("user.email"))
+    }
+
+    /// Reads the keys whose signatures count, and those that count no more; none where the wiring names
+    /// none.
+    ///
+    /// They are held to the rules of the wiring, and never lie where a commit could change them.
+    pub fn signers(&self) -> Result<Option<(AllowedSigners, Revoked)>> {
+        let wiring = &self.wiring.approval;
+        let Some(path) = &wiring.allowed_signers else { return Ok(None) };
+        self.check_outside(path)?;
+        let list = config::file::read_trusted(path).map_err(|error| self.signers_error(path, error))?;
+        let signers = AllowedSigners::parse(&path.display().to_string(), &list, &TimeZone::system())?;
+        let revoked = match &wiring.revoked {
+            Some(path) => {
+                self.check_outside(path)?;
+                let list = config::file::read_trusted_bytes(path)
+                    .map_err(|error| self.signers_error(path, error))?;
+                Revoked::parse(&path.display().to_string(), &list)?
+            }
+            None => Revoked::default(),
+        };
+        Ok(Some((signers, revoked)))
+    }
+
+    /// Says why git does not sign commits here with SSH, if it does not by itself. For early warnings only.
+    pub fn signs_not(&self) -> Option<String> {
+        signs_not(&self.repository)
+    }
+
+    /// A missing list is no missing wiring.
+    fn signers_error(&self, path: &Path, error: ConfigError) -> CommandError {
+        match error {
+            ConfigError::Missing { .. } => CommandError::refused(
+                format!("{} is not there", path.display()),
+                format!("{} names it under [approval]", self.wiring_path.display()),
+            ),
+            error => error.into(),
+        }
+    }
+
+    /// Refuses a list in the repository: whoever gets a commit pulled could add a key.
+    fn check_outside(&self, path: &Path) -> Result<()> {
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let places = [self.repository.place(), self.repository.git_dir()];
+        if places.into_iter().any(|place| real(path).starts_with(real(place)) || path.starts_with(place)) {
+            return Err(CommandError::refused(
+                format!("{} lies in the repository, where a commit could change it", path.display()),
+                format!("move it, and name its new place in {}", self.wiring_path.display()),
+            ));
+        }
+        Ok(())
     }
 
     /// Finds the one draft whose id begins with `prefix`, waiting ones first.
@@ -343,6 +429,18 @@ impl Session {
         let mut ids = desk.ids();
         ids.extend(snapshot.open_ids()?);
         ids.into_iter().map(|id| Ok((id.clone(), snapshot.story(&id)?))).collect()
+    }
+}
+
+/// Says why git does not sign commits with SSH by itself, if it does not.
+fn signs_not(repository: &Repository) -> Option<String> {
+    let is_on = |value: String| matches!(value.to_lowercase().as_str(), "true" | "yes" | "on" | "1");
+    if !repository.config("commit.gpgsign").is_some_and(is_on) {
+        return Some("`commit.gpgsign` is off".to_owned());
+    }
+    match repository.config("gpg.format").as_deref() {
+        Some("ssh") => None,
+        _ => Some("`gpg.format` is not `ssh`".to_owned()),
     }
 }
 

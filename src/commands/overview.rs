@@ -59,6 +59,8 @@ pub struct Item {
     pub error: Option<FileError>,
     /// Why it is held back.
     pub held: Option<String>,
+    /// Who signed its approval, where that counts.
+    pub signer: Option<String>,
     /// Until when its approval can be taken back.
     pub until: Option<Timestamp>,
     /// Since when it is here.
@@ -145,7 +147,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             }
             path.clone_from(&file.path);
         }
-        let (mut held, mut until) = (None, None);
+        let (mut held, mut until, mut signer) = (None, None, None);
         if let (Place::Approved, OnDesk::Approved(blob), Some(policy)) = (place, on_desk, &policy) {
             let case = Case {
                 context,
@@ -160,7 +162,10 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
                 waits: false,
             };
             match judgement::judge(&case) {
-                Ok(claimed) => until = judgement::window_end(&case, claimed.commit),
+                Ok(claimed) => {
+                    until = judgement::window_end(&case, claimed.commit);
+                    signer = claimed.signer;
+                }
                 Err(Stop::Held { why, .. }) => {
                     place = Place::Held;
                     held = Some(why);
@@ -184,6 +189,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             last: story.last().cloned(),
             error,
             held,
+            signer,
             until,
             since,
         });

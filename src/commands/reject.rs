@@ -4,7 +4,9 @@ use std::fs;
 
 use super::approve::{commit, path_of};
 use super::{CommandError, Context, Exit, Result, Session};
-use crate::desk::Desk;
+use crate::desk::{self, Desk};
+use crate::git::Repository;
+use crate::id::DraftId;
 use crate::ledger::Snapshot;
 use crate::text;
 
@@ -41,7 +43,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
             }
             _ => {}
         }
-        session.repository.stage(&path)?;
+        desk::stage(&session.repository, &path)?;
         if let Some(reason) = &options.message {
             let folder = session.repository.own_dir().join(REASONS);
             let noted = folder.join(id.as_str());
@@ -61,4 +63,20 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     }
     context.ui.say("removed, and staged; \"git commit\" rejects");
     Ok(Exit::Done)
+}
+
+/// Forgets the reasons of rejections that were taken back before they were committed: the draft is in
+/// the index and in the worktree again.
+pub fn forget_reasons_taken_back(repository: &Repository, desk: &Desk) {
+    let Ok(reasons) = fs::read_dir(repository.own_dir().join(REASONS)) else { return };
+    for reason in reasons.flatten() {
+        let id = reason.file_name().to_str().and_then(|name| name.parse::<DraftId>().ok());
+        let is_back = |path: &str| {
+            let is_here = repository.worktree().is_some_and(|top| top.join(path).exists());
+            is_here && repository.staged(path).is_ok_and(|blob| blob.is_some())
+        };
+        if id.and_then(|id| desk.find(&id)).is_some_and(|file| is_back(&file.path)) {
+            let _ = fs::remove_file(reason.path());
+        }
+    }
 }

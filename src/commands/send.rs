@@ -137,7 +137,7 @@ fn print_event(ui: &Ui, event: &Event, length: usize) {
         }
         What::Failed(why) => (Tone::Bad, "! [failed]   ", format!("{goes}  {why}")),
         What::Unsure(why) => (Tone::Attention, "? [unsure]   ", format!("{goes}  {why}")),
-        What::Stale => (Tone::Attention, "! [stale]    ", format!("{goes}  the thread moved on")),
+        What::Stale { ours } => (Tone::Attention, "! [stale]    ", format!("{goes}  {}", stale(*ours))),
         What::Withdrawn(why) => (Tone::Faint, "- [withdrawn]", format!("{goes}  {why}")),
         What::Rejected(why) => (Tone::Faint, "- [rejected] ", format!("{id}  {why}")),
         What::EditedAfter => (
@@ -153,7 +153,7 @@ fn print_event(ui: &Ui, event: &Event, length: usize) {
             "look whether it arrived, then `git drafts resolve {} --sent`, `--resend` or `--drop`",
             event.id.first(length)
         )),
-        What::Stale => {
+        What::Stale { .. } => {
             ui.hint("read the newer message; change the draft and commit it to send it all the same")
         }
         What::Later { why, .. } if why == judgement::UNDO => {
@@ -164,6 +164,11 @@ fn print_event(ui: &Ui, event: &Event, length: usize) {
     }
 }
 
+/// Says why an answer is stale.
+fn stale(ours: bool) -> &'static str {
+    if ours { "you wrote in the thread yourself" } else { "the thread moved on" }
+}
+
 fn json_of(event: &Event) -> serde_json::Value {
     let (word, why) = match &event.what {
         What::Sent => ("sent", None),
@@ -172,7 +177,7 @@ fn json_of(event: &Event) -> serde_json::Value {
         What::Later { until, why } => ("later", Some(format!("{why}, until {until}"))),
         What::Failed(why) => ("failed", Some(why.clone())),
         What::Unsure(why) => ("unsure", Some(why.clone())),
-        What::Stale => ("stale", None),
+        What::Stale { ours } => ("stale", Some(stale(*ours).to_owned())),
         What::Withdrawn(why) => ("withdrawn", Some(why.clone())),
         What::Rejected(why) => ("rejected", Some(why.clone())),
         What::EditedAfter => ("edited_after", None),

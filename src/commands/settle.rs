@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Context, Result, Session, judgement};
+use super::{Context, Result, Session, judgement, reject};
 use crate::approval::{Removal, find_removal};
 use crate::delivery::{Facts, OnDesk, Step, next};
 use crate::desk::{self, Desk};
@@ -36,7 +36,9 @@ pub struct Settled {
 /// Puts right what a crash left in the repository; for whoever is about to change the desk.
 pub fn heal(repository: &Repository) -> Result<Healed> {
     let _changing = desk::lock(repository)?;
-    Ok(landing::heal(repository)?)
+    let mut lines = landing::restarted(repository)?;
+    lines.extend(landing::heal(repository)?.lines);
+    Ok(Healed { lines })
 }
 
 /// Judges every draft that is gone from the desk: notes rejections, and lands the rest again.
@@ -51,6 +53,8 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
     if still.len() < lost.len() {
         landing::note_lost(&session.repository, &still)?;
     }
+    judgement::forget_old_sights(&session.repository, &desk);
+    reject::forget_reasons_taken_back(&session.repository, &desk);
     let mut notes = Vec::new();
     let mut changes = Vec::new();
     let mut landing_ids = Vec::new();
@@ -92,11 +96,16 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
     }
     let now = context.now();
     ledger.append(&notes, &subject("rejected", notes.iter().map(|note| &note.id)), now)?;
-    if let (Some(busy), false) = (judgement::window(session, now), changes.is_empty()) {
+    if let (Some(busy), false) = (judgement::window(&session.repository, now), changes.is_empty()) {
         settled.parked = Some((landing_ids, busy));
     } else if !changes.is_empty() {
         match land(&session.repository, &changes, &subject("draft", &landing_ids), now)? {
-            Landed::Done { .. } => settled.landed = landing_ids,
+            Landed::Done { .. } => {
+                // Whoever removes them from now on has seen them.
+                let landed = |path: &&String| !changes.iter().any(|change| change.path == **path);
+                landing::note_lost(&session.repository, &still.iter().filter(landed).cloned().collect())?;
+                settled.landed = landing_ids;
+            }
             Landed::Busy(busy) => settled.parked = Some((landing_ids, busy)),
         }
     }
@@ -161,11 +170,16 @@ pub fn note_and_land(
         None => landing::prepare(repository, &mut batch, changes, message, now)?,
     };
     let mut notes = notes.to_vec();
-    if matches!(prepared, Prepared::Ready(_)) {
-        notes.extend_from_slice(cleared);
+    if let Prepared::Ready(landing) = &prepared {
+        // What the operator has just touched stays on the desk, and nothing is noted about it.
+        let leaves = |note: &&Note| landing.removes(|path| desk::id_in_name(path).as_ref() == Some(&note.id));
+        notes.extend(cleared.iter().filter(leaves).cloned());
+    }
+    if notes.is_empty() && !matches!(prepared, Prepared::Ready(_)) {
+        return Ok(if let Prepared::Busy(busy) = prepared { Some(Landed::Busy(busy)) } else { None });
     }
     let staged = ledger.stage(&mut batch, &notes, subject, now)?;
-    batch.write()?;
+    let _written = batch.write()?;
     if let Prepared::Ready(landing) = &prepared {
         landing.place()?;
     }

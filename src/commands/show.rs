@@ -1,7 +1,7 @@
 //! Shows one draft: as its file, or as the exact bytes that would leave.
 
 use super::dispatch::rendered;
-use super::judgement::{self, Stop};
+use super::judgement::{self, Case, Stop};
 use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session};
 use crate::config::TransportKind;
@@ -23,6 +23,8 @@ pub struct Options {
     pub id: String,
     /// Print the exact bytes that would leave.
     pub outgoing: bool,
+    /// Print what a language model was asked.
+    pub prompt: bool,
 }
 
 /// Runs the command.
@@ -35,9 +37,73 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         context.ui.raw(&outgoing_bytes(context, &session, &desk, &id)?);
         return Ok(Exit::Done);
     }
+    if options.prompt {
+        context.ui.raw(text::visible(&prompt(&snapshot, &id)?).as_bytes());
+        return Ok(Exit::Done);
+    }
     let (_, file) = current(&session, &desk, &snapshot, &id)?;
     context.ui.raw(text::visible(&file).as_bytes());
+    tell_approval(context, &session, &desk, &snapshot, &id)?;
     Ok(Exit::Done)
+}
+
+/// Returns what a language model was asked before this draft was made.
+fn prompt(snapshot: &Snapshot<'_>, id: &DraftId) -> Result<String> {
+    if let Some(bytes) = snapshot.file(id, "drafted", "prompt")? {
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    let story = snapshot.story(id)?;
+    Err(match drafted(&story).and_then(|drafted| drafted.prompt.as_ref()) {
+        Some(digest) => CommandError::Refused {
+            what: format!("the prompt of {id} was not kept ({digest})"),
+            hint: Some("`context = \"none\"` in drafts.toml keeps messages out of the repository".to_owned()),
+        },
+        None => CommandError::Refused {
+            what: format!("no language model was asked about {id}"),
+            hint: Some(format!("`git drafts log {id}` tells who made it")),
+        },
+    })
+}
+
+/// Says beside the text whether its approval is signed, where that was or is to be looked at.
+fn tell_approval(
+    context: &Context,
+    session: &Session,
+    desk: &Desk,
+    snapshot: &Snapshot<'_>,
+    id: &DraftId,
+) -> Result<()> {
+    let story = snapshot.story(id)?;
+    let claimed = claim(&story).map(|(_, claimed)| claimed.clone());
+    let claimed = match (desk.on_desk(id), session.believed_policy()) {
+        (OnDesk::Approved(blob), Some(policy)) => {
+            let case = Case {
+                context,
+                session,
+                desk,
+                snapshot,
+                policy: &policy,
+                id,
+                story: &story,
+                blob,
+                waits: false,
+            };
+            match judgement::judge(&case) {
+                Ok(claimed) => Some(claimed),
+                Err(Stop::Held { why, .. }) => {
+                    context.ui.say(format!("approved, and held back: {why}"));
+                    None
+                }
+                Err(Stop::Later { .. }) => None,
+            }
+        }
+        (OnDesk::Absent, _) => claimed,
+        (OnDesk::Approved(_) | OnDesk::Draft(_) | OnDesk::Unreadable, _) => None,
+    };
+    if let Some(signer) = claimed.and_then(|claimed| claimed.signer) {
+        context.ui.say(format!("approved, and signed by {}", text::one_line(&signer, 200)));
+    }
+    Ok(())
 }
 
 /// Returns a draft's path and text: from the worktree, else from the desk, else as it was claimed or

@@ -155,7 +155,9 @@ fn remark(item: &Item) -> String {
         return text::one_line(why, 120);
     }
     if let Some(until) = item.until {
-        return format!("goes at {}; \"git revert\" or \"git reset\" takes it back", crate::ui::clock(until));
+        let signed = if item.signer.is_some() { "signed, " } else { "" };
+        let until = crate::ui::clock(until);
+        return format!("{signed}goes at {until}; \"git revert\" or \"git reset\" takes it back");
     }
     let said = match item.last.as_ref().map(|entry| &entry.fact) {
         Some(Fact::Unsure { reason } | Fact::Failed { reason } | Fact::Deferred { reason, .. }) => {
@@ -164,6 +166,7 @@ fn remark(item: &Item) -> String {
         Some(Fact::Stale { .. }) => Some("the thread moved on".to_owned()),
         Some(Fact::Rehearsed { .. }) => Some("rehearsed".to_owned()),
         Some(Fact::Sending) => Some("being sent".to_owned()),
+        _ if item.signer.is_some() => item.signer.as_ref().map(|signer| format!("signed by {signer}")),
         _ => None,
     };
     let finding = || item.draft.as_ref().and_then(|draft| draft.machine.findings.first()).cloned();
@@ -218,6 +221,7 @@ pub fn item_json(item: &Item, now: Timestamp) -> Value {
         "age_seconds": item.age(now).map(|age| age.as_secs()),
         "findings": draft.map(|draft| draft.machine.findings.clone()).unwrap_or_default(),
         "held": item.held,
+        "signer": item.signer,
         "last_entry": item.last.as_ref().map(|entry| entry.fact.kind()),
     })
 }

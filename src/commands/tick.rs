@@ -1,41 +1,43 @@
 //! Takes in new messages and puts drafts on the desk.
 //!
 //! It has no code path that sends an answer, and loads the credentials of sources and brains only.
-//! What it does is a function of what is new: the same messages give the same drafts, and with
-//! nothing new it prints nothing and commits nothing.
+//! What it does is a function of what is new: the same messages give the same drafts. With nothing new
+//! it prints nothing and commits nothing, unless the time of a draft is over or a person is to be
+//! reminded.
 
+mod ask;
+mod clearing;
 mod table;
+mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 
 use jiff::Timestamp;
-use serde_json::json;
 
-use self::table::{Outcome, Row, Table};
+use self::ask::{Answer, Brains, Open};
+use self::table::{Made, Outcome, Row, Table};
+use self::telling::Due;
 use super::judgement;
 use super::settle::{self, Bundle, subject};
 use super::wire::source;
-use super::{CommandError, Context, Exit, Result, Session};
+use super::{Context, Exit, Result, Session};
 use crate::automatic;
-use crate::brain::rules::Catalogue;
-use crate::brain::{Brain, BrainError, Planned};
-use crate::config::{BrainKind, SourceWiring};
+use crate::brain::{Exchange, Planned};
+use crate::config::SourceWiring;
 use crate::connector::{ConnectorError, Source, Window};
-use crate::delivery::OnDesk;
 use crate::desk::Desk;
 use crate::draft::{self, Draft, Machine, Status};
-use crate::entry::{Drafted, Entry, Fact, Ignored, drafted};
-use crate::error::{FileError, Hint};
+use crate::entry::{Drafted, Entry, Fact, Ignored};
+use crate::error::Hint;
 use crate::escalation;
-use crate::git::landing::{self, Change, Landed};
+use crate::git::landing::{Change, Landed};
 use crate::git::objects::blob_id;
 use crate::git::{DRAFTS, Repository};
 use crate::id::{DraftId, LENGTH};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Fetched, Message};
-use crate::notify;
-use crate::plan::{Action, Confidence, Plan, Tier};
+use crate::plan::{Action, Confidence, Tier};
 use crate::policy::{self, Context as Keep, Finding, Policy, Verdict};
 use crate::render::reply_subject;
 use crate::secret::{self, Known};
@@ -47,9 +49,6 @@ const CONTEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// The most messages of a thread that stand below a draft.
 const CONTEXT_MESSAGES_MAX: usize = 8;
-
-/// The catalogue's file on the desk.
-const ROUTES: &str = "routes.toml";
 
 /// What the command line asks for.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +73,14 @@ struct New {
     draft: Draft,
     file: Vec<u8>,
     note: Note,
+}
+
+/// Who made a draft.
+struct Maker {
+    /// The brain, with its route.
+    brain: String,
+    /// What a model was asked and said.
+    exchange: Option<Exchange>,
 }
 
 /// A message that no draft knows yet.
@@ -103,11 +110,16 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     for wiring in &session.wiring.sources {
         failed |= tick.take_in(wiring).await?;
     }
+    tick.brains.close();
+    tick.clear_superseded()?;
+    tick.clear_expired(now)?;
     let landed = if options.dry_run { None } else { tick.land()? };
-    tick.print(landed.as_ref());
+    let due = if options.dry_run { Vec::new() } else { tick.due(now)? };
+    tick.print(landed.as_ref(), &due);
     if !options.dry_run {
-        tick.tell_others().await;
+        tick.tell_others(&due).await;
         tick.note_windows(now);
+        tick.brains.note_waiting();
         note_run(&session, now);
     }
     if failed { Ok(Exit::NeedsYou) } else { Ok(Exit::Done) }
@@ -120,16 +132,19 @@ struct Tick<'s> {
     options: &'s Options,
     desk: Desk,
     snapshot: Snapshot<'s>,
+    /// What is known of every draft that is not finished or stands on the desk, as this tick found it.
+    stories: Vec<(DraftId, Vec<Entry>)>,
     policy: Policy,
     policy_bytes: Vec<u8>,
-    catalogues: BTreeMap<String, Brain>,
+    brains: Brains<'s>,
     hubs: Vec<Source>,
     taken: BTreeMap<DraftId, String>,
     budget: usize,
     rows: Vec<Row>,
     drafts: Vec<New>,
     ignored: Vec<Note>,
-    superseded: Vec<(Note, Change)>,
+    /// Drafts that leave the desk, because a later one answers for them or their time is over.
+    cleared: Vec<(Note, Change)>,
     /// The sources of which nothing waits for the next tick.
     complete: Vec<String>,
 }
@@ -143,62 +158,31 @@ impl<'s> Tick<'s> {
     ) -> Result<Self> {
         let desk = Desk::read(&session.repository)?;
         let (policy, policy_bytes) = session.policy(context, &desk)?;
-        let mut tick = Self {
+        let snapshot = ledger.snapshot()?;
+        let names: Vec<&str> = match &options.brain {
+            Some(name) => vec![name],
+            None => session.wiring.sources.iter().map(|source| source.brain.as_str()).collect(),
+        };
+        Ok(Self {
             context,
             session,
             ledger,
             options,
-            snapshot: ledger.snapshot()?,
+            stories: session.stories(&desk, &snapshot)?,
+            snapshot,
             policy,
             policy_bytes,
-            catalogues: BTreeMap::new(),
+            brains: Brains::load(context, session, &desk, names)?,
             hubs: Vec::new(),
             taken: BTreeMap::new(),
             budget: options.messages_max.unwrap_or(session.wiring.limits.messages_per_tick_max),
             rows: Vec::new(),
             drafts: Vec::new(),
             ignored: Vec::new(),
-            superseded: Vec::new(),
+            cleared: Vec::new(),
             complete: Vec::new(),
             desk,
-        };
-        // A brain that cannot be loaded stops the tick before any message is looked at.
-        let mut names: BTreeSet<&str> =
-            session.wiring.sources.iter().map(|source| source.brain.as_str()).collect();
-        if let Some(name) = &options.brain {
-            names = BTreeSet::from([name.as_str()]);
-        }
-        for name in names {
-            let brain = tick.load_brain(name)?;
-            tick.catalogues.insert(name.to_owned(), brain);
-        }
-        Ok(tick)
-    }
-
-    fn load_brain(&self, name: &str) -> Result<Brain> {
-        let Some(wiring) = self.session.wiring.brain(name) else {
-            let known: Vec<&str> =
-                self.session.wiring.brains.iter().map(|brain| brain.name.as_str()).collect();
-            return Err(CommandError::Usage {
-                what: format!("there is no brain `{}`", text::one_line(name, 40)),
-                hint: Some(format!("the wiring has: {}", known.join(", "))),
-            });
-        };
-        let BrainKind::Rules { routes } = &wiring.kind;
-        let (shown, text) = match routes {
-            Some(path) => {
-                let text = fs::read_to_string(path).map_err(|error| CommandError::system(path, error))?;
-                (path.display().to_string(), text)
-            }
-            None => {
-                let bytes = self.session.repository.file_at(self.desk.tip, ROUTES)?.ok_or_else(|| {
-                    FileError::new(ROUTES, "the catalogue is not committed on `main`")
-                        .with_hint("`git drafts init` writes one; commit it")
-                })?;
-                (ROUTES.to_owned(), String::from_utf8_lossy(&bytes).into_owned())
-            }
-        };
-        Ok(Brain::Rules(Catalogue::load(&shown, &text).map_err(CommandError::Files)?))
+        })
     }
 
     /// Takes in one source; tells whether it failed in a way that does not pass by itself.
@@ -281,19 +265,34 @@ impl<'s> Tick<'s> {
                 }
             }
         }
-        // By thread and sender: nobody's message may hide behind somebody else's.
+        // By thread, sender and those who get the answer: nobody's message may hide behind somebody
+        // else's, or stand in a prompt whose answer goes elsewhere.
         let mut threads: Vec<Vec<Candidate>> = Vec::new();
-        let mut positions: BTreeMap<(String, String), usize> = BTreeMap::new();
+        let mut positions: BTreeMap<(String, String, String), usize> = BTreeMap::new();
         for candidate in candidates {
-            let who = candidate.message.from.email.to_lowercase();
-            let position = *positions.entry((candidate.message.thread.clone(), who)).or_insert_with(|| {
+            let Message { thread, from, .. } = &candidate.message;
+            let answered = policy::recipients(&self.policy, &candidate.message, &wiring.address);
+            let answered = format!("{answered:?}").to_lowercase();
+            let key = (thread.clone(), from.email.to_lowercase(), answered);
+            let position = *positions.entry(key).or_insert_with(|| {
                 threads.push(Vec::new());
                 threads.len() - 1
             });
             threads[position].push(candidate);
         }
+        let open: Vec<Vec<Open<'_>>> = threads
+            .iter()
+            .map(|thread| {
+                let open =
+                    thread.iter().filter(|one| automatic::reason(&one.message, &wiring.address).is_none());
+                open.map(|one| Open { id: &one.id, message: &one.message }).collect()
+            })
+            .collect();
+        let brain = self.options.brain.as_ref().unwrap_or(&wiring.brain);
+        let mut answers = self.brains.ask(brain, &open, self.budget).await;
+        self.budget -= answers.len().min(self.budget);
         for thread in threads {
-            self.take_thread(wiring, thread).await?;
+            self.take_thread(wiring, thread, &mut answers)?;
         }
         Ok(())
     }
@@ -329,7 +328,12 @@ impl<'s> Tick<'s> {
     }
 
     /// Takes the new messages of one thread, oldest first: the last one that wants an answer gets it.
-    async fn take_thread(&mut self, wiring: &SourceWiring, thread: Vec<Candidate>) -> Result<()> {
+    fn take_thread(
+        &mut self,
+        wiring: &SourceWiring,
+        thread: Vec<Candidate>,
+        answers: &mut BTreeMap<DraftId, Answer>,
+    ) -> Result<()> {
         let mut open: Vec<Candidate> = Vec::new();
         for candidate in thread {
             match automatic::reason(&candidate.message, &wiring.address) {
@@ -338,41 +342,34 @@ impl<'s> Tick<'s> {
             }
         }
         let Some(last) = open.pop() else { return Ok(()) };
-        if self.budget == 0 {
-            for waiting in open.iter().chain([&last]) {
-                self.row_of(wiring, &waiting.message, Outcome::Waits, "for the next tick");
+        let planned = match answers.remove(&last.id) {
+            Some(Answer::Planned(planned)) => *planned,
+            answer @ (Some(Answer::Away(_)) | None) => {
+                let why = match answer {
+                    Some(Answer::Away(why)) => text::one_line(&why, 200),
+                    Some(Answer::Planned(_)) | None => "for the next tick".to_owned(),
+                };
+                for waiting in open.iter().chain([&last]) {
+                    self.row_of(wiring, &waiting.message, Outcome::Waits, &why);
+                }
+                return Ok(());
             }
-            return Ok(());
-        }
-        self.budget -= 1;
-        let brain = self.options.brain.as_ref().unwrap_or(&wiring.brain);
-        let planned = match &self.catalogues.get(brain) {
-            Some(brain) => brain.plan(&last.message).await,
-            None => Err(BrainError::Away { what: format!("brain `{brain}` is not loaded") }),
         };
-        match planned {
+        if planned.plan.action == Action::Ignore {
+            let why = match &planned.exchange {
+                // A model's words do not stand in a table.
+                Some(_) => format!("brain `{}` wants no answer", planned.brain),
+                None => text::one_line(&planned.plan.why, 100),
+            };
+            self.ignore(wiring, last, &why);
             // A last message that wants no answer says nothing about the earlier ones.
-            Ok(Planned { plan: Plan { action: Action::Ignore, why, .. }, .. }) => {
-                self.ignore(wiring, last, &text::one_line(&why, 100));
-                return Box::pin(self.take_thread(wiring, open)).await;
-            }
-            Ok(planned) => {
-                let id = last.id.clone();
-                let earlier: Vec<Message> = open.iter().map(|candidate| candidate.message.clone()).collect();
-                self.judge(wiring, last, planned, &earlier)?;
-                for candidate in open {
-                    self.ignore(wiring, candidate, &format!("part of the thread that {id} answers"));
-                }
-            }
-            Err(BrainError::Away { what }) => self.row_of(wiring, &last.message, Outcome::Waits, &what),
-            Err(BrainError::Refused { what, .. }) => {
-                let planned =
-                    Planned { plan: Plan::escalate(what), route: None, tier: None, brain: brain.clone() };
-                self.judge(wiring, last, planned, &[])?;
-                for waiting in open {
-                    self.row_of(wiring, &waiting.message, Outcome::Waits, "for the next tick");
-                }
-            }
+            return self.take_thread(wiring, open, answers);
+        }
+        let id = last.id.clone();
+        let earlier: Vec<Message> = open.iter().map(|candidate| candidate.message.clone()).collect();
+        self.judge(wiring, last, planned, &earlier)?;
+        for candidate in open {
+            self.ignore(wiring, candidate, &format!("part of the thread that {id} answers"));
         }
         Ok(())
     }
@@ -385,10 +382,11 @@ impl<'s> Tick<'s> {
         planned: Planned,
         earlier: &[Message],
     ) -> Result<()> {
-        let Candidate { id, message } = candidate;
-        let Planned { plan, tier, brain, route } = planned;
-        // The draft answers the earlier messages of the thread, too, so what they ask for counts as well.
+        let Candidate { id, mut message } = candidate;
+        let Planned { plan, tier, brain, route, exchange, findings } = planned;
+        message.findings.extend(findings);
         let mut noted: Vec<String> = Vec::new();
+        // The draft answers the earlier messages of the thread, too, so what they ask for counts as well.
         for asked in earlier.iter().chain([&message]) {
             for class in escalation::classes(asked, Some(&plan), &self.policy.escalate_words) {
                 let class = class.to_string();
@@ -398,7 +396,9 @@ impl<'s> Tick<'s> {
             }
         }
         if plan.action != Action::Escalate
-            && let Some(hit) = secret::scan(&plan.body).first()
+            && let Some(hit) =
+                secret::scan(&format!("{}\n{}", plan.subject.as_deref().unwrap_or_default(), plan.body))
+                    .first()
         {
             noted.push(format!("the answer has a secret in it ({})", hit.kind));
         }
@@ -428,7 +428,7 @@ impl<'s> Tick<'s> {
             Some(subject) if outcome == Outcome::Drafted => text::one_line(subject, 300),
             _ => reply_subject(&message.subject),
         };
-        let older = self.supersede(wiring, &message, &recipients, action, &id)?;
+        let older = self.older_quotes(&message, &recipients, action)?;
         let mut messages: Vec<&Message> = earlier.iter().rev().take(CONTEXT_MESSAGES_MAX - 1).collect();
         messages.reverse();
         messages.push(&message);
@@ -459,16 +459,24 @@ impl<'s> Tick<'s> {
             body: draft::canonical_body(&body),
             context,
         };
-        let mut row = self.made(wiring, &message.id, outcome, &why);
+        let mut row = Row::new(&wiring.name, &message.id, outcome, &why);
         row.id = Some(id.clone());
         row.tier = Some(tier);
         row.confidence = Some(plan.confidence);
         row.from = message.from.shown().to_owned();
         row.subject.clone_from(&draft.subject);
-        row.to.clone_from(&draft.to);
         row.findings = findings;
+        row.made = Some(Made {
+            planned: plan.action,
+            brain: brain.clone(),
+            action,
+            gate: self.policy.gate(tier),
+            to: draft.to.clone(),
+            cc: draft.cc.clone(),
+            body: draft.body.clone(),
+        });
         self.rows.push(row);
-        self.add(draft, &message, message.digest(), &recipients, brain);
+        self.add(draft, &message, message.digest(), &recipients, &Maker { brain, exchange });
         Ok(())
     }
 
@@ -509,12 +517,13 @@ impl<'s> Tick<'s> {
             body: String::new(),
             context: draft::context(&[&message], true, CONTEXT_BYTES_MAX),
         };
-        let mut row = self.made(wiring, native, Outcome::Unreadable, what);
+        let mut row = Row::new(&wiring.name, native, Outcome::Unreadable, what);
         row.id = Some(id);
         row.tier = Some(Tier::High);
         self.rows.push(row);
         // What cannot be read is told apart by its mistake.
-        self.add(draft, &message, what.to_owned(), &policy::Recipients::default(), "none".to_owned());
+        let maker = Maker { brain: "none".to_owned(), exchange: None };
+        self.add(draft, &message, what.to_owned(), &policy::Recipients::default(), &maker);
         Ok(())
     }
 
@@ -524,7 +533,7 @@ impl<'s> Tick<'s> {
         message: &Message,
         digest: String,
         recipients: &policy::Recipients,
-        brain: String,
+        maker: &Maker,
     ) {
         let file = draft.render().into_bytes();
         let path = format!("{DRAFTS}/{}", draft.file_name());
@@ -543,51 +552,17 @@ impl<'s> Tick<'s> {
             blob: blob_id(&file),
             policy: blob_id(&self.policy_bytes),
             desk: self.desk.tip,
-            brain,
+            brain: maker.brain.clone(),
+            prompt: maker.exchange.as_ref().map(|exchange| exchange.prompt_digest.clone()),
+            reply: maker.exchange.as_ref().and_then(|exchange| exchange.reply_digest.clone()),
         }));
         let mut note = self.note(draft.id(), &[], fact);
         note.files.push(("md", file.clone()));
-        self.drafts.push(New { id: draft.id().clone(), draft, file, note });
-    }
-
-    /// Takes an older answer to the same people in the same thread off the desk, if nobody has touched it.
-    ///
-    /// What was left to a person is replaced only by what is left to a person: a question that nobody has
-    /// answered must not vanish behind the answer to another one. Returns what the older drafts quoted, for
-    /// the new one to quote.
-    fn supersede(
-        &mut self,
-        wiring: &SourceWiring,
-        message: &Message,
-        recipients: &policy::Recipients,
-        action: Action,
-        by: &DraftId,
-    ) -> Result<String> {
-        let mut older = String::new();
-        for (id, story) in self.session.stories(&self.desk, &self.snapshot)? {
-            let Some(origin) = drafted(&story) else { continue };
-            let waits = matches!(story.last().map(|entry| &entry.fact), Some(Fact::Drafted(_)));
-            let same_thread = origin.thread == message.thread && origin.source == message.source;
-            let same_people = origin.to == recipients.to && origin.cc == recipients.cc;
-            let answered = origin.action != Action::Escalate || action == Action::Escalate;
-            let on_desk = self.desk.on_desk(&id) == OnDesk::Draft(origin.blob);
-            if !(waits && same_thread && same_people && answered && on_desk) {
-                continue;
-            }
-            if !landing::is_untouched(&self.session.repository, &origin.path, origin.blob)? {
-                continue;
-            }
-            let change = Change { path: origin.path.clone(), blob: origin.blob, bytes: None };
-            let note = self.note(&id, &story, Fact::Superseded { by: by.to_string() });
-            let mut row = self.made(wiring, &origin.message, Outcome::Superseded, &format!("by {by}"));
-            row.id = Some(id.clone());
-            self.rows.push(row);
-            self.superseded.push((note, change));
-            if let Some(Ok(draft)) = self.desk.find(&id).map(|file| &file.draft) {
-                older.push_str(draft::quoted_part(&draft.context));
-            }
+        // A prompt holds the message, which may not stay here where the policy says so.
+        if let (Some(exchange), Keep::Tracked) = (&maker.exchange, self.policy.context) {
+            note.files.push(("prompt", exchange.prompt.clone().into_bytes()));
         }
-        Ok(older)
+        self.drafts.push(New { id: draft.id().clone(), draft, file, note });
     }
 
     fn ignore(&mut self, wiring: &SourceWiring, candidate: Candidate, reason: &str) {
@@ -605,29 +580,13 @@ impl<'s> Tick<'s> {
         Note::new(id, story, Entry { at: self.context.now(), host: self.context.host(), generation: 1, fact })
     }
 
-    fn made(&self, wiring: &SourceWiring, message: &str, outcome: Outcome, reason: &str) -> Row {
-        Row {
-            source: wiring.name.clone(),
-            message: message.to_owned(),
-            outcome,
-            id: None,
-            tier: None,
-            confidence: None,
-            from: String::new(),
-            subject: String::new(),
-            to: Vec::new(),
-            findings: Vec::new(),
-            reason: text::one_line(reason, 200),
-        }
-    }
-
     fn row(&mut self, wiring: &SourceWiring, message: &str, outcome: Outcome, reason: &str) {
-        let row = self.made(wiring, message, outcome, reason);
+        let row = Row::new(&wiring.name, message, outcome, reason);
         self.rows.push(row);
     }
 
     fn row_of(&mut self, wiring: &SourceWiring, message: &Message, outcome: Outcome, reason: &str) {
-        let mut row = self.made(wiring, &message.id, outcome, reason);
+        let mut row = Row::new(&wiring.name, &message.id, outcome, reason);
         row.from = message.from.shown().to_owned();
         row.subject.clone_from(&message.subject);
         self.rows.push(row);
@@ -640,13 +599,14 @@ impl<'s> Tick<'s> {
     fn land(&mut self) -> Result<Option<Landed>> {
         let mut notes: Vec<Note> = self.drafts.iter().map(|new| new.note.clone()).collect();
         notes.extend(self.ignored.iter().cloned());
-        let cleared: Vec<Note> = self.superseded.iter().map(|(note, _)| note.clone()).collect();
-        if notes.is_empty() {
+        let cleared: Vec<Note> = self.cleared.iter().map(|(note, _)| note.clone()).collect();
+        if notes.is_empty() && cleared.is_empty() {
             return Ok(None);
         }
         let now = self.context.now();
         let repository = &self.session.repository;
         let ledger_subject = match (self.drafts.len(), self.ignored.len()) {
+            (0, 0) => subject("cleared", cleared.iter().map(|note| &note.id)),
             (drafts, 0) => format!("drafted: {}", counted(drafts, "draft")),
             (0, ignored) => format!("ignored: {}", counted(ignored, "message")),
             (drafts, ignored) => {
@@ -662,10 +622,10 @@ impl<'s> Tick<'s> {
                 bytes: Some(new.file.clone()),
             })
             .collect();
-        changes.extend(self.superseded.iter().map(|(_, change)| change.clone()));
+        changes.extend(self.cleared.iter().map(|(_, change)| change.clone()));
         let message = self.commit_message();
 
-        let hold = judgement::window(self.session, now);
+        let hold = judgement::window(repository, now);
         let bundle = Bundle {
             notes: &notes,
             cleared: &cleared,
@@ -674,7 +634,12 @@ impl<'s> Tick<'s> {
             message: &message,
             hold: hold.as_ref(),
         };
-        Ok(settle::note_and_land(repository, self.ledger, &bundle, &self.policy_bytes, now)?)
+        let landed = settle::note_and_land(repository, self.ledger, &bundle, &self.policy_bytes, now)?;
+        if !matches!(landed, Some(Landed::Done { .. })) {
+            // The desk was not to be changed now: the next tick finds the same.
+            self.rows.retain(|row| !matches!(row.outcome, Outcome::Superseded | Outcome::Expired));
+        }
+        Ok(landed)
     }
 
     /// Writes the desk's commit message: fixed words and trailers, and no text of any message.
@@ -684,30 +649,35 @@ impl<'s> Tick<'s> {
             several => subject("draft", several.iter().map(|new| &new.id)),
         };
         if self.drafts.is_empty() {
-            message = subject("superseded", self.superseded.iter().map(|(note, _)| &note.id));
+            let expired = self.cleared.iter().all(|(note, _)| note.entry.fact == Fact::Expired);
+            let verb = if expired { "expired" } else { "superseded" };
+            message = subject(verb, self.cleared.iter().map(|(note, _)| &note.id));
         }
         message.push('\n');
         for new in &self.drafts {
             let machine = &new.draft.machine;
-            let brain = match &new.note.entry.fact {
-                Fact::Drafted(drafted) => drafted.brain.clone(),
-                _ => String::new(),
-            };
+            let Fact::Drafted(drafted) = &new.note.entry.fact else { continue };
             message.push_str(&format!(
-                "Draft-Id: {}\nSource: {}\nBrain: {brain}\nConfidence: {}\nTier: {}\n",
-                machine.id, machine.source, machine.confidence, machine.tier
+                "Draft-Id: {}\nSource: {}\nBrain: {}\nConfidence: {}\nTier: {}\n",
+                machine.id, machine.source, drafted.brain, machine.confidence, machine.tier
             ));
+            for (word, digest) in [("Prompt", &drafted.prompt), ("Reply", &drafted.reply)] {
+                if let Some(digest) = digest {
+                    message.push_str(&format!("{word}: {digest}\n"));
+                }
+            }
         }
         message
     }
 
-    fn print(&self, landed: Option<&Landed>) {
+    fn print(&self, landed: Option<&Landed>, due: &[Due]) {
         let table = Table {
             context: self.context,
             session: self.session,
             rows: &self.rows,
             drafts: self.drafts.len(),
             dry_run: self.options.dry_run,
+            due,
         };
         if self.options.json {
             table.print_json();
@@ -715,52 +685,6 @@ impl<'s> Tick<'s> {
             table.print_porcelain();
         } else {
             table.print(landed);
-        }
-    }
-
-    /// Tells the desktop and the hub that there is something new: counts, and no text of any message.
-    async fn tell_others(&self) {
-        if self.drafts.is_empty() {
-            return;
-        }
-        let now = self.context.now();
-        let Ok(items) = super::overview::items_now(self.context, self.session) else { return };
-        let mut by_tier: BTreeMap<Tier, usize> = BTreeMap::new();
-        for item in items.iter().filter(|item| item.needs_you()) {
-            let tier = item.draft.as_ref().map_or(Tier::High, |draft| draft.machine.tier);
-            *by_tier.entry(tier).or_default() += 1;
-        }
-        let needs_you = self
-            .rows
-            .iter()
-            .filter(|row| matches!(row.outcome, Outcome::NeedsYou | Outcome::Refused | Outcome::Unreadable))
-            .count();
-        if self.session.wiring.notify.enabled {
-            let digest = notify::Digest {
-                waiting_by_tier: by_tier.into_iter().collect(),
-                new: self.drafts.len(),
-                needs_you,
-                oldest_seconds: items
-                    .iter()
-                    .filter_map(|item| item.age(now))
-                    .map(|age| u64::try_from(age.as_secs()).unwrap_or(0))
-                    .max(),
-            };
-            notify::notify(&digest, &self.session.state).await;
-        }
-        for hub in &self.hubs {
-            let Source::Hub(hub) = hub else { continue };
-            let ids: Vec<&str> = self.drafts.iter().map(|new| new.id.as_str()).collect();
-            let key = format!("tick.{}", &crate::message::sha256_hex(ids.join(" ").as_bytes())[..16]);
-            let summary = format!(
-                "{} wait for a person, {} need one to answer",
-                counted(self.drafts.len() - needs_you, "draft"),
-                needs_you
-            );
-            let details = json!({ "drafts": self.drafts.len(), "needs_you": needs_you });
-            if let Err(error) = hub.progress(&key, "drafts_ready", &summary, details).await {
-                tracing::warn!(%error, "the hub took no progress note");
-            }
         }
     }
 }

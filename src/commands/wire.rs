@@ -3,19 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::fs::File;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::brain::model::{self, Place};
+use crate::brain::protocol::Protocol;
+use crate::brain::retry::Fault;
 use crate::config::secret::SecretRef;
-use crate::config::{HubWiring, SourceKind, SourceWiring, TransportKind, Wiring};
-use crate::connector::http::Token;
+use crate::config::{HubWiring, ModelPlace, ModelWiring, SourceKind, SourceWiring, TransportKind, Wiring};
 use crate::connector::hub::Hub;
 use crate::connector::{ConnectorError, Source, Transport, maildir, sendmail};
 use crate::entry::{Drafted, Fact};
 use crate::error::Hint;
+use crate::http::Token;
 use crate::message::{Address, Message};
 use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
 
@@ -133,6 +137,17 @@ impl<'w> Connectors<'w> {
         }
     }
 
+    /// Makes everything durable that a transport has prepared or delivered so far.
+    ///
+    /// # Errors
+    /// Why that is not certain, in words.
+    pub async fn flush(&mut self, transport: &str) -> std::result::Result<(), String> {
+        match self.transport(transport).await {
+            Ok(transport) => transport.flush(),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// Asks a transport for a key.
     pub async fn find(&mut self, transport: &str, key: &Key) -> Found {
         match self.transport(transport).await {
@@ -220,6 +235,32 @@ async fn token(reference: &SecretRef) -> Result<Token, ConnectorError> {
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: error.hint() })?;
     Token::new(secret.expose())
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
+}
+
+/// Makes the settings of a language model, with its key.
+pub async fn model(wiring: &ModelWiring) -> Result<model::Settings, Fault> {
+    let key = match &wiring.key {
+        Some(reference) => {
+            Some(token(reference).await.map_err(|error| Fault::Away { what: error.to_string() })?)
+        }
+        None => None,
+    };
+    let server =
+        |protocol: Protocol, url: &String| Place::Server { protocol, url: url.clone(), key: key.clone() };
+    let place = match &wiring.place {
+        ModelPlace::Execute { url } => server(Protocol::Execute, url),
+        ModelPlace::OpenAi { url, model } => server(Protocol::OpenAi { model: model.clone() }, url),
+        ModelPlace::Anthropic { url, model } => server(Protocol::Anthropic { model: model.clone() }, url),
+        ModelPlace::Exec { command } => Place::Program { command: command.clone() },
+    };
+    let variable = |name: &String| Some((OsString::from(name), env::var_os(name)?));
+    Ok(model::Settings {
+        place,
+        tunnel: wiring.tunnel.clone(),
+        environment: wiring.environment.iter().filter_map(variable).collect(),
+        timeout: Duration::from_secs(wiring.timeout_seconds),
+        retries: wiring.retries,
+    })
 }
 
 fn missing(kind: &str, name: &str) -> ConnectorError {

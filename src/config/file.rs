@@ -30,16 +30,24 @@ pub fn check_trusted(path: &Path) -> Result<(), ConfigError> {
 /// # Errors
 /// Those of [`check_trusted`], and one for what is too long or no text.
 pub fn read_trusted(path: &Path) -> Result<String, ConfigError> {
+    String::from_utf8(read_trusted_bytes(path)?)
+        .map_err(|_| ConfigError::NoText { path: path.to_owned(), bytes_max: BYTES_MAX })
+}
+
+/// The same for a file that need not be text.
+///
+/// # Errors
+/// As [`read_trusted`].
+pub fn read_trusted_bytes(path: &Path) -> Result<Vec<u8>, ConfigError> {
     let mut bytes = Vec::new();
     open_trusted(path)?
         .take(BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
-    let no_text = || ConfigError::NoText { path: path.to_owned(), bytes_max: BYTES_MAX };
     if bytes.len() as u64 > BYTES_MAX {
-        return Err(no_text());
+        return Err(ConfigError::NoText { path: path.to_owned(), bytes_max: BYTES_MAX });
     }
-    String::from_utf8(bytes).map_err(|_| no_text())
+    Ok(bytes)
 }
 
 /// Writes the wiring of a new machine, with the path of its desk, for `init`.

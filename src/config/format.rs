@@ -24,8 +24,6 @@ pub(super) struct Kinds {
     pub(super) source: BTreeMap<String, Kind>,
     #[serde(default)]
     pub(super) transport: BTreeMap<String, Kind>,
-    #[serde(default)]
-    pub(super) brain: BTreeMap<String, Kind>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +47,8 @@ pub(super) struct Stored {
     pub(super) brain: Sections<BrainWord>,
     #[serde(default)]
     pub(super) limits: StoredLimits,
+    #[serde(default)]
+    pub(super) approval: StoredApproval,
     #[serde(default)]
     pub(super) notify: StoredNotify,
 }
@@ -80,6 +80,11 @@ pub(super) enum TransportWord {
 #[serde(rename_all = "snake_case")]
 pub(super) enum BrainWord {
     Rules,
+    Execute,
+    #[serde(rename = "openai")]
+    OpenAi,
+    Anthropic,
+    Exec,
 }
 
 /// One source, transport or brain, with the keys of every kind.
@@ -104,6 +109,15 @@ pub(super) struct Section<K> {
     pub(super) timeout_seconds: Option<Spanned<i64>>,
     pub(super) paths: Option<Spanned<StoredPaths>>,
     pub(super) fields: Option<Spanned<StoredFields>>,
+    pub(super) model: Option<Spanned<String>>,
+    pub(super) key: Option<Spanned<Value>>,
+    pub(super) tunnel: Option<Spanned<Vec<String>>>,
+    pub(super) environment: Option<Spanned<Vec<String>>>,
+    pub(super) retries: Option<Spanned<i64>>,
+    pub(super) concurrency: Option<Spanned<i64>>,
+    pub(super) calls_per_tick_max: Option<Spanned<i64>>,
+    pub(super) give_up_after: Option<Spanned<String>>,
+    pub(super) fallback: Option<Spanned<String>>,
 }
 
 impl<K> Section<K> {
@@ -130,6 +144,15 @@ impl<K> Section<K> {
             ("timeout_seconds", at(&self.timeout_seconds)),
             ("paths", at(&self.paths)),
             ("fields", at(&self.fields)),
+            ("model", at(&self.model)),
+            ("key", at(&self.key)),
+            ("tunnel", at(&self.tunnel)),
+            ("environment", at(&self.environment)),
+            ("retries", at(&self.retries)),
+            ("concurrency", at(&self.concurrency)),
+            ("calls_per_tick_max", at(&self.calls_per_tick_max)),
+            ("give_up_after", at(&self.give_up_after)),
+            ("fallback", at(&self.fallback)),
         ]
         .into_iter()
         .filter_map(|(key, span)| Some((key, span?)))
@@ -190,6 +213,13 @@ impl StoredLimits {
             sends_per_hour_max: self.sends_per_hour_max.or(default.sends_per_hour_max),
         }
     }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredApproval {
+    pub(super) allowed_signers: Option<Spanned<String>>,
+    pub(super) revoked: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]

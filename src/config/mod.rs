@@ -17,9 +17,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::secret::{SecretError, SecretRef};
-use crate::connector::http::Token;
 use crate::connector::hub::settings::{Fields, Paths, Settings};
 use crate::error::{FileError, Hint};
+use crate::http::Token;
 use crate::message::Address;
 
 /// The wiring of a new machine, and the documentation of every key.
@@ -44,6 +44,8 @@ pub struct Wiring {
     pub brains: Vec<BrainWiring>,
     /// How much at a time.
     pub limits: Limits,
+    /// Whose signatures count.
+    pub approval: ApprovalWiring,
     /// What the desktop shows.
     pub notify: NotifyWiring,
     /// What works, but should be known; each names its line.
@@ -136,6 +138,62 @@ pub enum BrainKind {
         /// The catalogue; none means `routes.toml` on the desk.
         routes: Option<PathBuf>,
     },
+    /// A language model.
+    Model(Box<ModelWiring>),
+}
+
+/// A language model, as the wiring describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelWiring {
+    /// Where it is.
+    pub place: ModelPlace,
+    /// Where the key is, where the server wants one.
+    pub key: Option<SecretRef>,
+    /// A command that leads to the server while it runs.
+    pub tunnel: Option<Vec<String>>,
+    /// The names of the variables that programs get.
+    pub environment: Vec<String>,
+    /// How long one attempt may take.
+    pub timeout_seconds: u64,
+    /// The most further attempts at one question.
+    pub retries: u32,
+    /// The most questions at a time.
+    pub concurrency: usize,
+    /// The most attempts of one tick.
+    pub calls_per_tick_max: u32,
+    /// How long a message waits for a brain that is away, until it is left to a person.
+    pub give_up_after: SignedDuration,
+    /// The catalogue that answers what it clearly can while the model is away.
+    pub fallback: Option<String>,
+}
+
+/// Where a model is. A URL is checked, and there is no default one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelPlace {
+    /// `POST {url}/execute`.
+    Execute {
+        /// The base URL.
+        url: String,
+    },
+    /// `POST {url}/chat/completions`.
+    OpenAi {
+        /// The base URL.
+        url: String,
+        /// The model's name there.
+        model: String,
+    },
+    /// `POST {url}/v1/messages`.
+    Anthropic {
+        /// The base URL.
+        url: String,
+        /// The model's name there.
+        model: String,
+    },
+    /// A program: the prompt on stdin, the reply on stdout.
+    Exec {
+        /// The program and its arguments; at least the program.
+        command: Vec<String>,
+    },
 }
 
 /// One hub, as the wiring describes it: [`Settings`] with a reference where they have a token.
@@ -199,6 +257,15 @@ impl Limits {
     }
 }
 
+/// Whose signatures count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApprovalWiring {
+    /// The list of keys and whose they are, as ssh-keygen(1) has it.
+    pub allowed_signers: Option<PathBuf>,
+    /// The list of keys that count no more.
+    pub revoked: Option<PathBuf>,
+}
+
 /// What the desktop shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotifyWiring {
@@ -226,6 +293,14 @@ impl Wiring {
     /// name that nothing has, or a secret.
     pub fn parse(path: &Path, text: &str, home: &Path) -> Result<Self, FileError> {
         stored::read(path, text, home)
+    }
+
+    /// Returns the wiring of a desk that nothing else is known of, for whoever looks at what is wrong.
+    pub fn bare(desk: &Path) -> Self {
+        let path = Path::new("/");
+        let mut wiring = Self::parse(path, DEFAULT, path).expect("the template is tested");
+        desk.clone_into(&mut wiring.desk.path);
+        wiring
     }
 
     /// Returns the source of this name.

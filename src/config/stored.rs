@@ -12,16 +12,17 @@ use serde::de::DeserializeOwned;
 use toml::{Spanned, Value};
 
 use crate::config::format::{
-    BrainWord, Head, Kinds, Section, Sections, SourceWord, Stored, StoredLimits, TransportWord,
+    BrainWord, Head, Kinds, Section, Sections, SourceWord, Stored, StoredApproval, StoredLimits,
+    TransportWord,
 };
 use crate::config::secret::SecretRef;
 use crate::config::{
-    BrainKind, BrainWiring, DEFAULT, DeskPaths, HubWiring, Limits, NotifyWiring, RULES, SourceKind,
-    SourceWiring, TransportKind, TransportWiring, Wiring,
+    ApprovalWiring, BrainKind, BrainWiring, DEFAULT, DeskPaths, HubWiring, Limits, ModelPlace, ModelWiring,
+    NotifyWiring, RULES, SourceKind, SourceWiring, TransportKind, TransportWiring, Wiring,
 };
-use crate::connector::http;
 use crate::connector::hub::settings::Settings;
 use crate::error::FileError;
+use crate::http;
 use crate::message::Address;
 use crate::text;
 
@@ -35,7 +36,26 @@ const SENDMAIL_SECONDS: u64 = 60;
 /// Kinds whose sections have keys of their own, which a later version will know.
 const SOURCES_PLANNED: [&str; 4] = ["imap", "forgejo", "github", "program"];
 const TRANSPORTS_PLANNED: [&str; 5] = ["smtp", "forgejo", "github", "program", "rest"];
-const BRAINS_PLANNED: [&str; 4] = ["execute", "openai", "anthropic", "exec"];
+
+/// The keys of every language model.
+const MODEL_KEYS: [&str; 7] = [
+    "environment",
+    "timeout_seconds",
+    "retries",
+    "concurrency",
+    "calls_per_tick_max",
+    "give_up_after",
+    "fallback",
+];
+
+const MODEL_SECONDS: u64 = 120;
+const MODEL_RETRIES: usize = 2;
+const MODEL_CONCURRENCY: usize = 8;
+const MODEL_CALLS_PER_TICK_MAX: usize = 200;
+const MODEL_GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(4);
+
+/// What programs of a brain get where the wiring does not say.
+const MODEL_ENVIRONMENT: [&str; 3] = ["HOME", "LANG", "PATH"];
 
 const HUB_KEYS: [&str; 10] = [
     "url",
@@ -63,7 +83,7 @@ pub fn read(path: &Path, text: &str, home: &Path) -> Result<Wiring, FileError> {
 
     let mut warnings = Vec::new();
     let mut transports = file.transports(stored.transport, &mut warnings)?;
-    let brains = file.brains(stored.brain)?;
+    let brains = file.brains(stored.brain, &mut warnings)?;
     let sources = file.sources(stored.source, &mut transports, &brains, &mut warnings)?;
     Ok(Wiring {
         desk: DeskPaths {
@@ -74,6 +94,7 @@ pub fn read(path: &Path, text: &str, home: &Path) -> Result<Wiring, FileError> {
         transports,
         brains,
         limits: file.limits(stored.limits.over(defaults.limits))?,
+        approval: file.approval(&stored.approval)?,
         notify: NotifyWiring { enabled: stored.notify.enabled.or(defaults.notify.enabled).unwrap_or(true) },
         warnings,
     })
@@ -117,11 +138,7 @@ impl File<'_> {
 
     fn check_kinds(&self) -> Result<(), FileError> {
         let kinds: Kinds = self.toml()?;
-        let planned = [
-            (kinds.source, &SOURCES_PLANNED[..]),
-            (kinds.transport, &TRANSPORTS_PLANNED),
-            (kinds.brain, &BRAINS_PLANNED),
-        ];
+        let planned = [(kinds.source, &SOURCES_PLANNED[..]), (kinds.transport, &TRANSPORTS_PLANNED)];
         let first = planned
             .into_iter()
             .flat_map(|(sections, planned)| {
@@ -242,23 +259,123 @@ impl File<'_> {
         in_order(stored).into_iter().map(transport).collect()
     }
 
-    fn brains(&self, stored: Sections<BrainWord>) -> Result<Vec<BrainWiring>, FileError> {
+    fn brains(
+        &self,
+        stored: Sections<BrainWord>,
+        warnings: &mut Vec<FileError>,
+    ) -> Result<Vec<BrainWiring>, FileError> {
+        let stored = in_order(stored);
         let mut brains = Vec::new();
-        for (name, section) in in_order(stored) {
-            self.check_name(&name)?;
+        for (name, section) in &stored {
+            self.check_name(name)?;
             let kind = match section.kind.get_ref() {
                 BrainWord::Rules => {
-                    self.check_keys(&section, "`rules` brain", &["routes"])?;
+                    self.check_keys(section, "`rules` brain", &["routes"])?;
                     let routes = section.routes.as_ref().map(|path| self.path_of(path)).transpose()?;
                     BrainKind::Rules { routes }
                 }
+                BrainWord::Execute | BrainWord::OpenAi | BrainWord::Anthropic | BrainWord::Exec => {
+                    BrainKind::Model(Box::new(self.model(name, section, warnings)?))
+                }
             };
-            brains.push(BrainWiring { name: name.into_inner(), kind });
+            brains.push(BrainWiring { name: name.get_ref().clone(), kind });
         }
         if !brains.iter().any(|brain| brain.name == RULES) {
             brains.push(BrainWiring { name: RULES.to_owned(), kind: BrainKind::Rules { routes: None } });
         }
+        let catalogues = brains.iter().filter(|brain| matches!(brain.kind, BrainKind::Rules { .. }));
+        let catalogues: Vec<&str> = catalogues.map(|brain| brain.name.as_str()).collect();
+        for (_, section) in &stored {
+            self.check_known("rules brain", &section.fallback, &catalogues)?;
+        }
         Ok(brains)
+    }
+
+    fn model(
+        &self,
+        name: &Spanned<String>,
+        section: &Section<BrainWord>,
+        warnings: &mut Vec<FileError>,
+    ) -> Result<ModelWiring, FileError> {
+        let keys = |own: &[&'static str]| [own, &MODEL_KEYS].concat();
+        let place = match section.kind.get_ref() {
+            BrainWord::Execute => {
+                self.check_keys(section, "`execute` brain", &keys(&["url", "key", "tunnel"]))?;
+                ModelPlace::Execute { url: self.model_url(name, section, warnings)? }
+            }
+            BrainWord::OpenAi => {
+                self.check_keys(section, "`openai` brain", &keys(&["url", "model", "key", "tunnel"]))?;
+                let url = self.model_url(name, section, warnings)?;
+                ModelPlace::OpenAi { url, model: self.model_name(name, section)? }
+            }
+            BrainWord::Anthropic => {
+                self.check_keys(section, "`anthropic` brain", &keys(&["url", "model", "key", "tunnel"]))?;
+                let url = self.model_url(name, section, warnings)?;
+                ModelPlace::Anthropic { url, model: self.model_name(name, section)? }
+            }
+            BrainWord::Exec | BrainWord::Rules => {
+                self.check_keys(section, "`exec` brain", &keys(&["command"]))?;
+                ModelPlace::Exec { command: self.command(self.required(&section.command, "command", name)?)? }
+            }
+        };
+        let give_up_after = match &section.give_up_after {
+            None => MODEL_GIVE_UP_AFTER,
+            Some(age) => age_of(age.get_ref()).flatten().ok_or_else(|| {
+                self.wrong(&age.span(), "`give_up_after` is no time")
+                    .with_hint("write it as \"30m\", \"4h\" or \"2d\"")
+            })?,
+        };
+        let count = |value, key, range, default| self.count(value, key, range, default);
+        Ok(ModelWiring {
+            place,
+            key: section.key.as_ref().map(|key| self.secret("key", key)).transpose()?,
+            tunnel: section.tunnel.as_ref().map(|tunnel| self.program("tunnel", tunnel)).transpose()?,
+            environment: self.environment(section)?,
+            timeout_seconds: self.timeout_seconds(section, MODEL_SECONDS)?,
+            retries: count(&section.retries, "retries", 0..=10, MODEL_RETRIES)? as u32,
+            concurrency: count(&section.concurrency, "concurrency", 1..=64, MODEL_CONCURRENCY)?,
+            calls_per_tick_max: count(
+                &section.calls_per_tick_max,
+                "calls_per_tick_max",
+                1..=100_000,
+                MODEL_CALLS_PER_TICK_MAX,
+            )? as u32,
+            give_up_after,
+            fallback: section.fallback.as_ref().map(|name| name.get_ref().clone()),
+        })
+    }
+
+    fn model_url(
+        &self,
+        name: &Spanned<String>,
+        section: &Section<BrainWord>,
+        warnings: &mut Vec<FileError>,
+    ) -> Result<String, FileError> {
+        let url = self.required(&section.url, "url", name).map_err(|error| {
+            error.with_hint("messages go there, so there is no default; such as \"http://127.0.0.1:8080/v1\"")
+        })?;
+        self.check_url(name, url, warnings)?;
+        Ok(url.get_ref().clone())
+    }
+
+    fn model_name(&self, name: &Spanned<String>, section: &Section<BrainWord>) -> Result<String, FileError> {
+        let model = self.required(&section.model, "model", name)?;
+        let plain = !model.get_ref().is_empty() && text::one_line(model.get_ref(), 200) == *model.get_ref();
+        if plain {
+            Ok(model.get_ref().clone())
+        } else {
+            Err(self.wrong(&model.span(), "`model` has no name"))
+        }
+    }
+
+    fn environment(&self, section: &Section<BrainWord>) -> Result<Vec<String>, FileError> {
+        let Some(names) = &section.environment else {
+            return Ok(MODEL_ENVIRONMENT.map(str::to_owned).to_vec());
+        };
+        if names.get_ref().iter().all(|name| is_variable(name)) {
+            return Ok(names.get_ref().clone());
+        }
+        Err(self.wrong(&names.span(), "`environment` is a list of names in capitals, digits and `_`"))
     }
 
     fn hub<K>(
@@ -268,13 +385,7 @@ impl File<'_> {
         warnings: &mut Vec<FileError>,
     ) -> Result<HubWiring, FileError> {
         let url = self.required(&section.url, "url", name)?;
-        http::check_url(url.get_ref()).map_err(|error| self.wrong(&url.span(), error.to_string()))?;
-        if http::insecure(url.get_ref()) {
-            let what =
-                format!("messages and the token of `{}` cross the network unencrypted", name.get_ref());
-            warnings
-                .push(self.wrong(&url.span(), what).with_hint("use https://, or a tunnel to this machine"));
-        }
+        self.check_url(name, url, warnings)?;
         let agent = self.required(&section.agent, "agent", name)?;
         let shown = text::one_line(agent.get_ref(), 320);
         if shown.is_empty() || shown != *agent.get_ref() {
@@ -297,6 +408,22 @@ impl File<'_> {
             url: default.url,
             agent: default.agent,
         })
+    }
+
+    fn check_url(
+        &self,
+        name: &Spanned<String>,
+        url: &Spanned<String>,
+        warnings: &mut Vec<FileError>,
+    ) -> Result<(), FileError> {
+        http::check_url(url.get_ref()).map_err(|error| self.wrong(&url.span(), error.to_string()))?;
+        if http::insecure(url.get_ref()) {
+            let what =
+                format!("messages and the token of `{}` cross the network unencrypted", name.get_ref());
+            warnings
+                .push(self.wrong(&url.span(), what).with_hint("use https://, or a tunnel to this machine"));
+        }
+        Ok(())
     }
 
     fn limits(&self, stored: StoredLimits) -> Result<Limits, FileError> {
@@ -322,6 +449,20 @@ impl File<'_> {
                 0..=100_000,
                 0,
             )?,
+        })
+    }
+
+    fn approval(&self, stored: &StoredApproval) -> Result<ApprovalWiring, FileError> {
+        let path = |path: &Option<Spanned<String>>| path.as_ref().map(|path| self.path_of(path)).transpose();
+        if let (Some(revoked), None) = (&stored.revoked, &stored.allowed_signers) {
+            let what = "`revoked` takes keys away, and no `allowed_signers` gives any";
+            return Err(self
+                .wrong(&revoked.span(), what)
+                .with_hint("add `allowed_signers`, or take `revoked` out"));
+        }
+        Ok(ApprovalWiring {
+            allowed_signers: path(&stored.allowed_signers)?,
+            revoked: path(&stored.revoked)?,
         })
     }
 
@@ -447,11 +588,15 @@ impl File<'_> {
     }
 
     fn command(&self, stored: &Spanned<Vec<String>>) -> Result<Vec<String>, FileError> {
+        self.program("command", stored)
+    }
+
+    fn program(&self, key: &str, stored: &Spanned<Vec<String>>) -> Result<Vec<String>, FileError> {
         let command = stored.get_ref();
         if is_command(command) {
             return Ok(command.clone());
         }
-        Err(self.wrong(&stored.span(), "`command` names no program"))
+        Err(self.wrong(&stored.span(), format!("`{key}` names no program")))
     }
 
     /// Reads a path: absolute, below the home, or relative to the folder of the file.
@@ -640,6 +785,22 @@ mod tests {
     }
 
     #[test]
+    fn signers_are_named_by_their_file_and_revocations_alone_mean_nothing() {
+        let bare = parse(DEFAULT).unwrap();
+        assert_eq!(bare.approval, ApprovalWiring::default());
+        let told =
+            wiring("[approval]\nallowed_signers = \"~/.ssh/allowed_signers\"\nrevoked = \"krl\"\n").unwrap();
+        let told = (told.approval.allowed_signers.unwrap(), told.approval.revoked.unwrap());
+        assert_eq!(told.0, Path::new("/home/sam/.ssh/allowed_signers"));
+        assert_eq!(told.1, Path::new("/home/sam/.config/git-drafts/krl"));
+        check(
+            "[approval]\nrevoked = \"krl\"\n",
+            "5: `revoked` takes keys away, and no `allowed_signers` gives any",
+            "add `allowed_signers`, or take `revoked` out",
+        );
+    }
+
+    #[test]
     fn sources_keep_the_order_of_the_file() {
         let source = |name: &str| HUB.replace("hub]", &format!("{name}]"));
         let wiring = wiring(&[source("z"), source("a"), source("m")].concat()).unwrap();
@@ -718,7 +879,7 @@ mod tests {
     fn mistakes_are_named_with_their_line_and_a_way_out() {
         check(
             &format!("{MAIL}[brian.x]\n"),
-            "11: unknown field `brian`, expected one of `version`, `desk`, `source`, `transport`, `brain`, `limits`, `notify`",
+            "11: unknown field `brian`, expected one of `version`, `desk`, `source`, `transport`, `brain`, `limits`, `approval`, `notify`",
             "did you mean `brain`?",
         );
         check(
@@ -810,11 +971,71 @@ mod tests {
             "",
         );
         check("[transport.out]\nkind = \"smtp\"\n", "5: kind `smtp` comes in a later version", "");
+    }
+
+    const MODEL: &str =
+        "[brain.local]\nkind = \"openai\"\nurl = \"http://127.0.0.1:8080/v1\"\nmodel = \"m\"\n";
+
+    #[test]
+    fn a_model_has_bounds_and_no_default_address() {
+        let wiring = wiring(MODEL).unwrap();
+        let BrainKind::Model(model) = &wiring.brain("local").unwrap().kind else { panic!("no model") };
+        assert_eq!((model.timeout_seconds, model.retries, model.concurrency), (120, 2, 8));
+        assert_eq!((model.calls_per_tick_max, model.give_up_after.as_hours()), (200, 4));
+        assert_eq!(model.environment, MODEL_ENVIRONMENT);
+        assert_eq!((&model.fallback, &model.key, &model.tunnel), (&None, &None, &None));
+        for kind in ["execute", "openai", "anthropic"] {
+            check(
+                &format!("[brain.local]\nkind = \"{kind}\"\n"),
+                "4: the key `url` of `local` is missing",
+                "messages go there, so there is no default; such as \"http://127.0.0.1:8080/v1\"",
+            );
+        }
+        check("[brain.local]\nkind = \"exec\"\n", "4: the key `command` of `local` is missing", "");
         check(
-            "[brain.local]\nkind = \"openai\"\nmodel = \"m\"\n",
-            "5: kind `openai` comes in a later version",
+            "[brain.local]\nkind = \"openai\"\nurl = \"http://127.0.0.1/\"\n",
+            "4: the key `model` of `local` is missing",
             "",
         );
+    }
+
+    #[test]
+    fn a_wrong_setting_of_a_model_is_named_with_its_line() {
+        for (line, wrong, hint) in [
+            ("url = \"x\"", "8: duplicate key", ""),
+            ("key = \"s3cr3t\"", "8: `key` is not a reference to a secret", SECRET_FORMS),
+            ("retries = 11", "8: `retries` is not a number from 0 to 10", ""),
+            ("concurrency = 0", "8: `concurrency` is not a number from 1 to 64", ""),
+            ("timeout_seconds = 601", "8: `timeout_seconds` is not a number from 1 to 600", ""),
+            ("calls_per_tick_max = 0", "8: `calls_per_tick_max` is not a number from 1 to 100000", ""),
+            (
+                "give_up_after = \"all\"",
+                "8: `give_up_after` is no time",
+                "write it as \"30m\", \"4h\" or \"2d\"",
+            ),
+            (
+                "fallback = \"local\"",
+                "8: there is no rules brain `local`",
+                "the rules brains here are `rules`",
+            ),
+            ("tunnel = []", "8: `tunnel` names no program", ""),
+            (
+                "environment = [\"a=b\"]",
+                "8: `environment` is a list of names in capitals, digits and `_`",
+                "",
+            ),
+            (
+                "routes = \"x\"",
+                "8: a `openai` brain has no key `routes`",
+                "its keys are `url`, `model`, `key`, `tunnel`, `environment`, `timeout_seconds`, `retries`, `concurrency`, `calls_per_tick_max`, `give_up_after`, `fallback`",
+            ),
+        ] {
+            check(&format!("{MODEL}{line}\n"), wrong, hint);
+        }
+        check(&MODEL.replace("http:", "ftp:"), "6: the url does not start with http:// or https://", "");
+        check(&MODEL.replace("\"m\"", "\" \""), "7: `model` has no name", "");
+        let elsewhere = wiring(&MODEL.replace("127.0.0.1", "models.example")).unwrap();
+        assert_eq!(elsewhere.warnings.len(), 1);
     }
 
     #[test]

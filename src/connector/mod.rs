@@ -3,7 +3,6 @@
 //! A source must never send; a transport must never read an inbox. Neither knows drafts, the
 //! ledger or git.
 
-pub mod http;
 pub mod hub;
 pub mod mail;
 pub mod maildir;
@@ -131,6 +130,17 @@ impl Transport {
             Transport::Sendmail(sendmail) => sendmail.send(outgoing, Some(lock), now).await,
             Transport::Hub(hub) => hub.send(outgoing, now).await,
             Transport::Null => Outcome::Failed { reason: "the transport `null` sends nothing".to_owned() },
+        }
+    }
+
+    /// Makes everything durable that was prepared or delivered so far, all of it at once.
+    ///
+    /// # Errors
+    /// Why that is not certain, in words.
+    pub fn flush(&self) -> Result<(), String> {
+        match self {
+            Transport::Maildir(outbox) => outbox.flush(),
+            Transport::Sendmail(_) | Transport::Hub(_) | Transport::Null => Ok(()),
         }
     }
 

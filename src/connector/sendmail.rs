@@ -6,20 +6,22 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::connector::mail::write::{recipients, write};
+use crate::failpoint::reached;
 use crate::outgoing::{Capabilities, Outcome, Outgoing};
 use crate::text;
 
@@ -64,11 +66,12 @@ impl Transport {
             Ok(bytes) => with_line_feeds(&bytes),
             Err(error) => return failed(&error.to_string()),
         };
-        let mut child = match self.spawn(outgoing, lock) {
-            Ok(child) => child,
+        let (mut child, mail) = match self.spawn(outgoing, &bytes, lock) {
+            Ok(started) => started,
             Err(error) => return not_started(&self.shown(), &error, now),
         };
-        let attempt = attend(&mut child, bytes);
+        reached("program.started");
+        let attempt = attend(&mut child);
         let Ok((ended, output)) = timeout(self.timeout, attempt).await else {
             // Ours alone, by its own handle: its process group may be ours.
             let _ = child.kill().await;
@@ -78,31 +81,42 @@ impl Transport {
                 self.shown()
             ));
         };
+        reached("program.ended");
         match ended {
-            Ok((status, took_all)) => {
+            Ok(status) => {
+                // It read through the same open file, so its place in it is ours.
+                let took_all = (&mail).stream_position().is_ok_and(|place| place == bytes.len() as u64);
                 self.outcome(status, took_all, &output, recipients(outgoing).len(), now)
             }
             Err(error) => unsure(&format!("{}: {error}", self.shown())),
         }
     }
 
-    fn spawn(&self, outgoing: &Outgoing, lock: Option<&File>) -> io::Result<Child> {
+    /// Starts the program with the whole mail as its input.
+    ///
+    /// The input is a file in memory and no pipe: whoever reads a pipe takes our death for the end of the
+    /// mail, and would send the half of it.
+    fn spawn(&self, outgoing: &Outgoing, bytes: &[u8], lock: Option<&File>) -> io::Result<(Child, File)> {
         let Some((program, arguments)) = self.command.split_first() else {
             return Err(io::Error::new(io::ErrorKind::NotFound, "no command is set"));
         };
         let known = |name: &OsString| ENVIRONMENT.iter().any(|known| *name == **known);
         // Dropped when the program has been started: then only it and the caller hold the lock.
         let _inherited = lock.map(inheritable).transpose()?;
-        Command::new(program)
+        let mut mail = File::from(memfd_create("mail", MemfdFlags::CLOEXEC)?);
+        mail.write_all(bytes)?;
+        mail.rewind()?;
+        let child = Command::new(program)
             .args(arguments)
             .args(["-i", "-f", &outgoing.from.email, "--"])
             .args(recipients(outgoing))
             .env_clear()
             .envs(self.environment.iter().filter(|(name, _)| known(name)).cloned())
-            .stdin(Stdio::piped())
+            .stdin(mail.try_clone()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()
+            .spawn()?;
+        Ok((child, mail))
     }
 
     /// Says what its end means. `took_all`: it read the mail to the end.
@@ -144,29 +158,19 @@ impl Transport {
     }
 }
 
-/// Writes the mail, reads what the program says, and waits for its end.
-async fn attend(child: &mut Child, bytes: Vec<u8>) -> (io::Result<(ExitStatus, bool)>, String) {
-    let mut feeding = JoinSet::new();
-    feeding.spawn(feed(child.stdin.take(), bytes));
+/// Reads what the program says, and waits for its end.
+async fn attend(child: &mut Child) -> (io::Result<ExitStatus>, String) {
     let mut reading = JoinSet::new();
     reading.spawn(keep(child.stderr.take()));
     reading.spawn(keep(child.stdout.take()));
     let status = child.wait().await;
-    let fed = timeout(OUTPUT_WAIT, feeding.join_next()).await;
-    let took_all = matches!(fed, Ok(Some(Ok(true))));
     let mut said = Vec::new();
     while let Ok(Some(Ok(kept))) = timeout(OUTPUT_WAIT, reading.join_next()).await {
         said.extend(kept);
         said.push(b' ');
     }
     let said = text::one_line(&String::from_utf8_lossy(&said), REASON_CHARS_MAX);
-    (status.map(|status| (status, took_all)), said)
-}
-
-/// Writes all and closes the pipe; tells whether the program took all of it.
-async fn feed(input: Option<ChildStdin>, bytes: Vec<u8>) -> bool {
-    let Some(mut input) = input else { return false };
-    input.write_all(&bytes).await.is_ok() && input.shutdown().await.is_ok()
+    (status, said)
 }
 
 /// Reads to the end and returns the beginning.

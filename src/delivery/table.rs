@@ -89,23 +89,16 @@ fn cases() -> Vec<Case> {
     let sending = Some(Fact::Sending);
     let asked = facts(true, true, false);
     let deduped = facts(true, false, false);
-    add("`sending` (the receiver can be asked)", HERE, true, sending.clone(), &asked);
     let slow = facts(false, true, false);
-    add(
-        "`sending` (it can be asked and does not dedupe; in the last two minutes)",
-        HERE,
-        true,
-        sending.clone(),
-        &slow,
-    );
     let later = |facts: &Facts| Facts { now: now + SignedDuration::from_hours(1), ..facts.clone() };
-    add(
-        "`sending` (it can be asked and does not dedupe; longer ago)",
-        HERE,
-        true,
-        sending.clone(),
-        &later(&slow),
-    );
+    for (name, facts) in [
+        ("`sending` (it can be asked and dedupes; in the last two minutes)", asked.clone()),
+        ("`sending` (it can be asked and dedupes; longer ago)", later(&asked)),
+        ("`sending` (it can be asked and does not dedupe; in the last two minutes)", slow.clone()),
+        ("`sending` (it can be asked and does not dedupe; longer ago)", later(&slow)),
+    ] {
+        add(name, HERE, true, sending.clone(), &facts);
+    }
     add("`sending` (the receiver delivers a key once)", HERE, true, sending.clone(), &deduped);
     add("`sending` (the receiver can do neither)", HERE, true, sending.clone(), &plain);
     add("`sending` of another machine (in the last half hour)", ELSEWHERE, true, sending.clone(), &plain);
@@ -144,6 +137,8 @@ fn drafted() -> Fact {
         policy: OTHER,
         desk: OTHER,
         brain: String::new(),
+        prompt: None,
+        reply: None,
     }))
 }
 
@@ -153,7 +148,7 @@ fn claim() -> Fact {
         attachments: vec![],
         commit: OTHER,
         approver: String::new(),
-        signed: false,
+        signer: None,
         transport: String::new(),
     })
 }
@@ -211,6 +206,6 @@ mod tests {
         ] {
             assert!(table.contains(row), "{row}\n{table}");
         }
-        assert_eq!(cases().len(), 24);
+        assert_eq!(cases().len(), 25);
     }
 }

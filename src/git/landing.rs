@@ -8,13 +8,14 @@
 //! It must never touch a path that the operator has changed, nor hold git's locks for longer than
 //! the branch needs to move.
 
-use std::collections::BTreeSet;
+mod elsewhere;
+mod heal;
+
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -23,13 +24,16 @@ use rustix::io::Errno;
 use super::lease::lease_holder;
 use super::objects::{Batch, Changes, blob_id};
 use super::{
-    DRAFTS, GitError, Head, MAIN, Repository, Result, Swap, from_oid, to_oid, unreadable, unwritable,
+    DRAFTS, GitError, Head, MAIN, Repository, Result, Swap, from_oid, no_index, to_oid, unwritable,
     unwritable_io,
 };
+use crate::failpoint::reached;
 use crate::id::ObjectId;
 
-/// A reference lock that is empty and older than this was left by a process that died.
-const STALE_LOCK: Duration = Duration::from_millis(300);
+pub use heal::{
+    Healed, empty_objects, heal, is_ours, leftovers, lost, note_lost, remove_empty_object,
+    remove_empty_objects, remove_own_ref_lock, restarted, taken_away,
+};
 
 /// One path that shall change, and the blob that it is all about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +76,7 @@ impl std::fmt::Display for Busy {
             Busy::CheckedOutElsewhere(path) => {
                 write!(f, "`main` is checked out in the linked worktree {}", path.display())
             }
-            Busy::Index(why) => write!(f, "the index cannot be read: {why}"),
+            Busy::Index(why) => f.write_str(why),
             Busy::Window => f.write_str("an approval can still be taken back"),
             Busy::Moving => f.write_str("the desk keeps moving"),
             Busy::NoFolder => f.write_str("`drafts` is not a plain folder"),
@@ -140,7 +144,7 @@ pub fn land(repository: &Repository, changes: &[Change], message: &str, now: Tim
                 return Ok(Landed::Done { commit, kept });
             }
             Prepared::Ready(landing) => {
-                batch.write()?;
+                let _written = batch.write()?;
                 landing.place()?;
                 repository.flush()?;
                 match landing.finish(message)? {
@@ -171,6 +175,9 @@ pub fn prepare<'r>(
     if on_main && let Some(busy) = busy(repository)? {
         return Ok(Prepared::Busy(busy));
     }
+    if repository.is_rebasing(MAIN)? {
+        return Ok(Prepared::Busy(Busy::Operation("a rebase")));
+    }
     let worktree = match repository.worktree() {
         Some(top) if on_main => Some((top.to_path_buf(), Fingerprint::of(&index_path(repository))?)),
         _ => None,
@@ -178,7 +185,7 @@ pub fn prepare<'r>(
     let index = match &worktree {
         Some(_) => match git2::Index::open(&index_path(repository)) {
             Ok(index) => Some(index),
-            Err(error) => return Ok(Prepared::Busy(Busy::Index(error.message().to_owned()))),
+            Err(error) => return Ok(Prepared::Busy(Busy::Index(no_index(&error).to_string()))),
         },
         None => None,
     };
@@ -226,55 +233,78 @@ impl Landing<'_> {
     ///
     /// Goes before the flush, so that one flush makes all of it durable.
     pub fn place(&self) -> Result<()> {
-        let Some((top, _)) = &self.worktree else { return Ok(()) };
         let own = self.repository.own_dir();
         fs::create_dir_all(&own).map_err(|error| unwritable_io(&own, &error))?;
         write_intent(&own, self.commit, &self.changes)?;
+        reached("intent.written");
+        let Some((top, _)) = &self.worktree else { return Ok(()) };
         for change in &self.changes {
             if let Some(bytes) = &change.bytes {
                 let path = top.join(&change.path);
-                place_file(&own, &path, bytes).map_err(|error| unwritable_io(&path, &error))?;
+                match place_file(&own, &path, bytes) {
+                    Ok(()) => reached("file.placed"),
+                    // The operator takes the folder away, by going to a branch without it: nothing is
+                    // prepared then, and `finish` says that the desk moves.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                    Err(error) => return Err(unwritable_io(&path, &error)),
+                }
             }
         }
-        self.write_index(&own, top).map_err(|error| unwritable("the index", &error))
+        match self.write_index(&own, top) {
+            Ok(()) => reached("index.prepared"),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => {}
+            Err(error) => return Err(unwritable("the index", &error)),
+        }
+        Ok(())
     }
 
     /// Moves the branch, with the index's lock held over it.
     pub fn finish(self, why: &str) -> Result<Landed> {
         let subject = why.lines().next().unwrap_or_default();
         let Some((top, before)) = &self.worktree else {
-            return match self.repository.swap(MAIN, self.tip, self.commit, subject)? {
-                Swap::Done => Ok(Landed::Done { commit: self.commit, kept: self.kept }),
-                Swap::Lost => Ok(Landed::Busy(Busy::Moving)),
-            };
+            return elsewhere::finish(&self, subject);
         };
         let own = self.repository.own_dir();
         let index = index_path(self.repository);
-        let lock = lock_of(&index);
-        match fs::hard_link(own.join(INDEX_ASIDE), &lock) {
-            Ok(()) => {}
+        let lock = match IndexLock::take(&own.join(INDEX_ASIDE), self.repository) {
+            Ok(lock) => {
+                reached("index.locked");
+                lock
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.retreat(top)?;
                 return Ok(Landed::Busy(Busy::IndexLocked));
             }
-            Err(error) => return Err(unwritable_io(&lock, &error)),
-        }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.retreat(top)?;
+                return Ok(Landed::Busy(Busy::Moving));
+            }
+            Err(error) => return Err(unwritable_io(&lock_of(&index), &error)),
+        };
         let still = Fingerprint::of(&index)? == *before
             && self.repository.head()? == Head::Branch(MAIN.to_owned())
             && self.repository.operation_under_way().is_none()
             && lease_holder(self.repository).is_none();
         if !still || self.repository.swap(MAIN, self.tip, self.commit, subject)? == Swap::Lost {
-            remove(&lock)?;
+            drop(lock);
             self.retreat(top)?;
             return Ok(Landed::Busy(Busy::Moving));
         }
-        fs::rename(&lock, &index).map_err(|error| unwritable_io(&index, &error))?;
+        lock.becomes_the_index()?;
+        reached("index.moved");
         remove(&own.join(INDEX_ASIDE))?;
         for change in self.changes.iter().filter(|change| change.bytes.is_none()) {
             take_away(&own, &top.join(&change.path), change.blob)?;
+            reached("file.cleared");
         }
         remove(&own.join(INTENT))?;
+        reached("intent.removed");
         Ok(Landed::Done { commit: self.commit, kept: self.kept })
+    }
+
+    /// Tells whether it takes a file away whose path is like this.
+    pub fn removes(&self, is_it: impl Fn(&str) -> bool) -> bool {
+        self.changes.iter().any(|change| change.bytes.is_none() && is_it(&change.path))
     }
 
     /// Takes the placed files back; whoever reads the worktree meanwhile sees only drafts.
@@ -306,6 +336,79 @@ impl Landing<'_> {
     }
 }
 
+/// The index's lock, as a link to a file of ours so that [`heal`] knows it after a crash; given back when it
+/// is dropped.
+struct IndexLock {
+    path: PathBuf,
+    index: PathBuf,
+}
+
+impl IndexLock {
+    /// Takes the lock; `AlreadyExists` where somebody has it.
+    fn take(file: &Path, repository: &Repository) -> io::Result<Self> {
+        let index = index_path(repository);
+        let path = lock_of(&index);
+        fs::hard_link(file, &path)?;
+        Ok(Self { path, index })
+    }
+
+    /// Puts the file in the place of the index, and gives the lock back by that.
+    fn becomes_the_index(self) -> Result<()> {
+        fs::rename(&self.path, &self.index).map_err(|error| unwritable_io(&self.index, &error))?;
+        std::mem::forget(self);
+        Ok(())
+    }
+}
+
+impl Drop for IndexLock {
+    fn drop(&mut self) {
+        // What cannot be removed now is known as ours by the next run.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Stages a path as it is in the worktree, as `git add` and `git rm` do; for whoever holds the desk's lock.
+///
+/// The index's lock is a link to a file of ours, so that [`heal`] knows it after a crash.
+pub fn stage(repository: &Repository, path: &str) -> Result<()> {
+    let Some(top) = repository.worktree() else { return Ok(()) };
+    let (own, index) = (repository.own_dir(), index_path(repository));
+    fs::create_dir_all(&own).map_err(|error| unwritable_io(&own, &error))?;
+    let failed = |error: git2::Error| unwritable("the index", &error);
+    let blob = match fs::symlink_metadata(top.join(path)) {
+        Ok(_) => Some(from_oid(repository.inner.blob_path(&top.join(path)).map_err(failed)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(super::unreadable_io(&top.join(path), &error)),
+    };
+    let before = Fingerprint::of(&index)?;
+    write_index_aside(repository, &own, |index| match blob {
+        Some(blob) => index.add(&index_entry(top, path, blob)?),
+        None => index.remove_path(Path::new(path)),
+    })
+    .map_err(failed)?;
+    let lock = match IndexLock::take(&own.join(INDEX_ASIDE), repository) {
+        Ok(lock) => lock,
+        Err(error) => {
+            remove(&own.join(INDEX_ASIDE))?;
+            let why = match error.kind() {
+                io::ErrorKind::AlreadyExists => "another git process holds it; try again".to_owned(),
+                _ => error.to_string(),
+            };
+            return Err(GitError::Unwritable { what: index.display().to_string(), why });
+        }
+    };
+    if Fingerprint::of(&index)? != before {
+        drop(lock);
+        remove(&own.join(INDEX_ASIDE))?;
+        return Err(GitError::Unwritable {
+            what: index.display().to_string(),
+            why: "another git process changed it at the same moment; try again".to_owned(),
+        });
+    }
+    lock.becomes_the_index()?;
+    remove(&own.join(INDEX_ASIDE))
+}
+
 /// Tells whether a path is, in the index and in the worktree, as `blob` is: nobody works on it.
 pub fn is_untouched(repository: &Repository, path: &str, blob: ObjectId) -> Result<bool> {
     let on_main = repository.head()? == Head::Branch(MAIN.to_owned());
@@ -313,151 +416,10 @@ pub fn is_untouched(repository: &Repository, path: &str, blob: ObjectId) -> Resu
     Ok(repository.staged(path)? == Some(blob) && holds(&top.join(path), blob))
 }
 
-/// What [`heal`] put right.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Healed {
-    /// Each thing, as a sentence.
-    pub lines: Vec<String>,
-}
-
-/// Returns the paths of drafts that had landed and that a half-done landing took away again: whoever
-/// committed right after the crash removed them without knowing.
-pub fn lost(repository: &Repository) -> Result<BTreeSet<String>> {
-    let path = repository.own_dir().join(LOST);
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.lines().map(ToOwned::to_owned).collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
-        Err(error) => Err(super::unreadable_io(&path, &error)),
-    }
-}
-
-/// Notes which of them are still lost.
-pub fn note_lost(repository: &Repository, lost: &BTreeSet<String>) -> Result<()> {
-    let own = repository.own_dir();
-    let path = own.join(LOST);
-    if lost.is_empty() {
-        return remove(&path);
-    }
-    let new = own.join("lost.new");
-    let text: String = lost.iter().map(|path| format!("{path}\n")).collect();
-    fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| unwritable_io(&path, &error))
-}
-
-/// Puts right what a crash in the middle of a landing left behind, and returns what that was.
-///
-/// Runs under the desk's lock, before anything else touches the desk. Decides by state: what the
-/// branch, the index and the worktree say, with the intent only as a list of places to look.
-pub fn heal(repository: &Repository) -> Result<Healed> {
-    let own = repository.own_dir();
-    let intent = read_intent(&own)?;
-    let aside = own.join(INDEX_ASIDE);
-    let index = index_path(repository);
-    let lock = lock_of(&index);
-    let mut healed = Healed::default();
-
-    let tip = repository.tip(MAIN)?;
-    let landed = match (&intent, tip) {
-        (Some((commit, _)), Some(tip)) => repository.descends(tip, *commit)?,
-        _ => false,
-    };
-    if same_file(&aside, &lock) {
-        if landed {
-            fs::rename(&lock, &index).map_err(|error| unwritable_io(&index, &error))?;
-        } else {
-            remove(&lock)?;
-        }
-        healed.lines.push("removed the index lock of a landing that was cut off".to_owned());
-    }
-    remove(&aside)?;
-    // libgit2 writes the copy under a lock of its own.
-    remove(&lock_of(&aside))?;
-    let Some((commit, changes)) = intent else { return Ok(healed) };
-    if remove_stale_ref_lock(repository, MAIN, commit)? {
-        healed.lines.push("removed the lock of `main` of a landing that was cut off".to_owned());
-    }
-    let mut gone = lost(repository)?;
-    let known = gone.len();
-    for (put, _, path) in &changes {
-        let there = match tip {
-            Some(tip) => repository.entry_at(tip, path)?.is_some(),
-            None => false,
-        };
-        if *put && landed && !there {
-            gone.insert(path.clone());
-        }
-    }
-    if gone.len() > known {
-        note_lost(repository, &gone)?;
-    }
-    let on_main = repository.head()? == Head::Branch(MAIN.to_owned());
-    if let (Some(top), true) = (repository.worktree(), on_main) {
-        healed.lines.extend(heal_worktree(repository, &own, top, landed, tip, &changes)?);
-    }
-    remove(&own.join(INTENT))?;
-    Ok(healed)
-}
-
-/// Removes the lock file of a branch that a process of ours died with.
-///
-/// A lock that is old and empty, or that holds the commit of an intent, is nobody's who still works.
-fn remove_stale_ref_lock(repository: &Repository, branch: &str, ours: ObjectId) -> Result<bool> {
-    let lock = lock_of(&repository.git_dir().join(branch));
-    let Ok(content) = fs::read_to_string(&lock) else { return Ok(false) };
-    let ours = content.trim_end() == ours.to_string();
-    if ours || (content.is_empty() && is_old(&lock)) {
-        remove(&lock)?;
-        return Ok(true);
-    }
-    Ok(false)
-}
-
-/// Removes the lock file of a branch that only we write, if it is older than any write of ours takes.
-///
-/// For whoever holds the lock that all writers of that branch take first.
-pub fn remove_own_ref_lock(repository: &Repository, branch: &str) -> Result<bool> {
-    let lock = lock_of(&repository.git_dir().join(branch));
-    let old = is_old(&lock);
-    if old {
-        remove(&lock)?;
-    }
-    Ok(old)
-}
-
-fn is_old(path: &Path) -> bool {
-    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE_LOCK))
-}
-
-/// Removes loose objects that a power cut left empty and that git would take for present for ever.
-///
-/// Only files with an object's name, and older than a minute: younger ones may be being written.
-pub fn remove_empty_objects(repository: &Repository) -> Result<Vec<String>> {
-    let objects = repository.git_dir().join("objects");
-    let mut removed = Vec::new();
-    for shard in 0..=255u8 {
-        let shard = format!("{shard:02x}");
-        let Ok(listing) = fs::read_dir(objects.join(&shard)) else { continue };
-        for file in listing.flatten() {
-            let name = file.file_name();
-            let Some(name) =
-                name.to_str().filter(|name| name.len() == 38 && name.bytes().all(|b| b.is_ascii_hexdigit()))
-            else {
-                continue;
-            };
-            let Ok(metadata) = file.metadata() else { continue };
-            let age = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-            if metadata.len() == 0 && age.is_some_and(|age| age > Duration::from_secs(60)) {
-                remove(&file.path())?;
-                removed.push(format!("{shard}{name}"));
-            }
-        }
-    }
-    Ok(removed)
-}
-
 const INDEX_ASIDE: &str = "index.aside";
+/// What the index's lock is a link to while `main` moves and the worktree is elsewhere: no index at all.
+const INDEX_HELD: &str = "index.held";
 const INTENT: &str = "landing";
-const LOST: &str = "lost";
 
 /// What tells one state of a file from another without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -521,6 +483,8 @@ fn obstacle(
     }
     match (content(&top.join(path)), &change.bytes) {
         (Content::Missing, _) => None,
+        // Nobody's text: a power cut may leave the name of a file that we had put there, and no content.
+        (Content::Bytes(found), Some(_)) if found.is_empty() => None,
         (Content::Bytes(found), _) if blob_id(&found) == change.blob => None,
         _ => Some("another version is in the worktree"),
     }
@@ -546,13 +510,16 @@ fn holds(path: &Path, blob: ObjectId) -> bool {
     matches!(content(path), Content::Bytes(bytes) if blob_id(&bytes) == blob)
 }
 
-/// Creates a file with its whole content at once, never over another.
+/// Creates a file with its whole content at once, never over another that has any.
 ///
 /// Where the file system can, the file has no name before it is whole, so that nobody's `git add -A`
 /// can pick up half of it; elsewhere it is written in our own folder and linked.
 fn place_file(own: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
+    if matches!(content(path), Content::Bytes(found) if found.is_empty()) {
+        remove_if_there(path)?;
+    }
     let placed = match place_nameless(folder, path, bytes) {
         Err(error) if is_unsupported(&error) => place_by_link(&own.join("aside"), path, bytes),
         placed => placed,
@@ -597,14 +564,22 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Names the place where a file is looked at before it goes for good; the blob leads back to its path.
+fn gone_path(own: &Path, blob: ObjectId) -> PathBuf {
+    own.join(format!("gone-{blob}"))
+}
+
 /// Removes a worktree file if it still holds `blob`: moved aside first, and put back if it does not.
 fn take_away(own: &Path, path: &Path, blob: ObjectId) -> Result<()> {
     if !holds(path, blob) {
         return Ok(());
     }
-    let aside = own.join("gone");
+    let aside = gone_path(own, blob);
     match fs::rename(path, &aside) {
-        Ok(()) if holds(&aside, blob) => remove(&aside),
+        Ok(()) if holds(&aside, blob) => {
+            reached("file.aside");
+            remove(&aside)
+        }
         Ok(()) => fs::hard_link(&aside, path)
             .map_err(|error| unwritable_io(path, &error))
             .and_then(|()| remove(&aside)),
@@ -614,8 +589,12 @@ fn take_away(own: &Path, path: &Path, blob: ObjectId) -> Result<()> {
 }
 
 fn index_entry(top: &Path, path: &str, blob: ObjectId) -> std::result::Result<git2::IndexEntry, git2::Error> {
-    let metadata =
-        fs::symlink_metadata(top.join(path)).map_err(|error| git2::Error::from_str(&error.to_string()))?;
+    let metadata = fs::symlink_metadata(top.join(path)).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            git2::Error::new(git2::ErrorCode::NotFound, git2::ErrorClass::Os, error.to_string())
+        }
+        _ => git2::Error::from_str(&error.to_string()),
+    })?;
     // The index keeps the low 32 bits of each number, as git does.
     let time = |seconds: i64, nanoseconds: i64| git2::IndexTime::new(seconds as i32, nanoseconds as u32);
     Ok(git2::IndexEntry {
@@ -649,74 +628,15 @@ fn write_index_aside(
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
-    let mut index = git2::Index::open(&aside)?;
-    edit(&mut index)?;
-    index.write()
-}
-
-fn heal_worktree(
-    repository: &Repository,
-    own: &Path,
-    top: &Path,
-    landed: bool,
-    tip: Option<ObjectId>,
-    changes: &[(bool, ObjectId, String)],
-) -> Result<Vec<String>> {
-    let index =
-        git2::Index::open(&index_path(repository)).map_err(|error| unreadable("the index", &error))?;
-    let mut restage = Vec::new();
-    let mut healed = Vec::new();
-    for (put, blob, path) in changes {
-        let committed = match tip {
-            Some(tip) => repository.entry_at(tip, path)?.map(|entry| entry.id),
-            None => None,
-        };
-        let staged = index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id));
-        let file = top.join(path);
-        match (put, landed) {
-            (true, true) if committed == Some(*blob) && staged.is_none() && holds(&file, *blob) => {
-                restage.push((path, Some(*blob)));
-            }
-            (true, false) if committed.is_none() && staged.is_none() && holds(&file, *blob) => {
-                take_away(own, &file, *blob)?;
-                healed.push(format!("took back {path}, which had not landed"));
-            }
-            (false, true) if committed.is_none() && holds(&file, *blob) => {
-                if staged == Some(*blob) {
-                    restage.push((path, None));
-                }
-                take_away(own, &file, *blob)?;
-                healed.push(format!("cleared {path}"));
-            }
-            _ => {}
-        }
+    let written = git2::Index::open(&aside).and_then(|mut index| {
+        edit(&mut index)?;
+        index.write()
+    });
+    // A copy that is not what it shall be must not be there for whoever takes the lock with it.
+    if written.is_err() {
+        remove_if_there(&aside).map_err(failed)?;
     }
-    if restage.is_empty() {
-        return Ok(healed);
-    }
-    let before = Fingerprint::of(&index_path(repository))?;
-    write_index_aside(repository, own, |index| {
-        for (path, blob) in &restage {
-            match blob {
-                Some(blob) => index.add(&index_entry(top, path, *blob)?)?,
-                None => index.remove_path(Path::new(path))?,
-            }
-        }
-        Ok(())
-    })
-    .map_err(|error| unwritable("the index", &error))?;
-    let index = index_path(repository);
-    let lock = lock_of(&index);
-    if fs::hard_link(own.join(INDEX_ASIDE), &lock).is_ok() {
-        if Fingerprint::of(&index)? == before {
-            fs::rename(&lock, &index).map_err(|error| unwritable_io(&index, &error))?;
-            healed.extend(restage.iter().map(|(path, _)| format!("staged {path} again")));
-        } else {
-            remove(&lock)?;
-        }
-    }
-    remove(&own.join(INDEX_ASIDE))?;
-    Ok(healed)
+    written
 }
 
 /// Writes down what is about to change, one line each: the commit, then `put` or `remove` with the
@@ -732,32 +652,6 @@ fn write_intent(own: &Path, commit: ObjectId, changes: &[Change]) -> Result<()> 
     fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| unwritable_io(&path, &error))
 }
 
-type Intent = (ObjectId, Vec<(bool, ObjectId, String)>);
-
-fn read_intent(own: &Path) -> Result<Option<Intent>> {
-    let path = own.join(INTENT);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(super::unreadable_io(&path, &error)),
-    };
-    let mut lines = text.lines();
-    let commit = lines.next().and_then(|line| line.strip_prefix("commit ")).and_then(|id| id.parse().ok());
-    let changes = lines
-        .filter_map(|line| {
-            let mut words = line.splitn(3, ' ');
-            let put = match words.next()? {
-                "put" => true,
-                "remove" => false,
-                _ => return None,
-            };
-            Some((put, words.next()?.parse().ok()?, words.next()?.to_owned()))
-        })
-        .collect();
-    // A power cut may leave the file empty: then nothing was done after it either.
-    Ok(commit.map(|commit| (commit, changes)))
-}
-
 fn index_path(repository: &Repository) -> PathBuf {
     repository.inner.path().join("index")
 }
@@ -768,18 +662,11 @@ fn lock_of(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (fs::symlink_metadata(a), fs::symlink_metadata(b)) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
-    }
-}
-
 /// Removes a file of ours, if it is there.
-pub(super) fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> Result<()> {
     remove_if_there(path).map_err(|error| unwritable_io(path, &error))
 }
 
 fn no_main() -> GitError {
-    GitError::Unreadable { what: MAIN.to_owned(), why: "there is no such branch".to_owned() }
+    GitError::NoBranch { branch: "main" }
 }

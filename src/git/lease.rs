@@ -30,13 +30,19 @@ pub fn drop_lease(repository: &Repository) -> Result<()> {
 /// Returns the process id of a `git commit` that is being written, if it is still alive.
 pub fn lease_holder(repository: &Repository) -> Option<u32> {
     let pid: u32 = fs::read_to_string(repository.own_dir().join(LEASE)).ok()?.trim().parse().ok()?;
-    let name = fs::read_to_string(format!("/proc/{pid}/comm"));
-    match name {
-        Ok(name) => name.trim_end().starts_with("git").then_some(pid),
-        Err(_) if Path::new("/proc/self").exists() => None,
-        Err(_) => {
-            let process = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
-            rustix::process::test_kill_process(process).is_ok().then_some(pid)
-        }
+    is_git_alive(pid).then_some(pid)
+}
+
+/// Tells whether a process with this id lives and is a git, or one of ours; where nobody can say what it
+/// is, whether it lives.
+pub fn is_git_alive(pid: u32) -> bool {
+    match fs::read_to_string(format!("/proc/{pid}/comm")) {
+        Ok(_) if pid == std::process::id() => true,
+        Ok(name) => name.trim_end().starts_with("git"),
+        Err(_) if Path::new("/proc/self").exists() => false,
+        Err(_) => i32::try_from(pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+            .is_some_and(|process| rustix::process::test_kill_process(process).is_ok()),
     }
 }

@@ -4,10 +4,13 @@
 //! its own writes durable. It must never run git's hooks, filters or transports, never believe
 //! `GIT_*` variables, and never take "could not read" for "is not there".
 
+pub mod health;
 pub mod hooks;
 pub mod landing;
 pub mod lease;
 pub mod objects;
+mod operations;
+pub mod program;
 
 use std::fs::File;
 use std::io;
@@ -18,7 +21,9 @@ use std::sync::Once;
 use git2::ErrorCode;
 use jiff::Timestamp;
 
+use self::health::Attribute;
 use crate::error::Hint;
+use crate::failpoint::reached;
 use crate::id::ObjectId;
 
 /// The branch that holds the desk.
@@ -63,6 +68,20 @@ pub enum GitError {
         /// What libgit2 said.
         why: String,
     },
+    /// A branch that must be there is not.
+    #[error("there is no branch `{branch}`")]
+    NoBranch {
+        /// Its short name.
+        branch: &'static str,
+    },
+    /// The tip of `main` cannot be read, or something that it names.
+    #[error("cannot read `main`: {why}")]
+    BrokenMain {
+        /// What cannot be read, and why.
+        why: String,
+        /// The newest commit of `main` before it that can be read, by git's log of the branch.
+        before: Option<ObjectId>,
+    },
     /// A write did not go through.
     #[error("cannot write {what}: {why}")]
     Unwritable {
@@ -88,7 +107,18 @@ impl Hint for GitError {
                 Some("run `git drafts init`, or name a drafts repository with -C".to_owned())
             }
             GitError::Unsupported { hint, .. } => Some(hint.clone()),
+            GitError::NoBranch { branch } => Some(format!(
+                "bring it back: `git branch {branch} <commit>`; `git reflog` knows where it was; nothing was sent"
+            )),
             GitError::Unreadable { .. } => Some("see what `git fsck` says; nothing was sent".to_owned()),
+            GitError::BrokenMain { before: None, .. } => {
+                Some("see what `git fsck` says; nothing was sent".to_owned())
+            }
+            GitError::BrokenMain { before: Some(before), .. } => Some(format!(
+                "nothing was sent; if `git fsck` says that objects are empty or missing, a power cut took a commit \
+                 that git had not flushed: `git update-ref refs/heads/main {before} && git rm -rqf --cached {DRAFTS} && git reset -q -- {DRAFTS}` puts \
+                 back the one before it, your files stay as they are, and you commit again"
+            )),
             GitError::Unwritable { .. } | GitError::Program { .. } => None,
         }
     }
@@ -201,6 +231,12 @@ impl Repository {
         Ok(Self { inner, common, worktree })
     }
 
+    /// Tells whether there is a repository in this folder, and not only what a power cut left of its making.
+    pub fn is_made(path: &Path) -> bool {
+        let git = path.join(".git");
+        path.join("HEAD").exists() || (git.exists() && !is_empty(&git.join("HEAD")))
+    }
+
     /// Finds the repository that `path` lies in.
     ///
     /// # Errors
@@ -211,11 +247,22 @@ impl Repository {
         Self::open(&git)
     }
 
-    /// Makes a repository with loose reference files, SHA-1 and the branch `main`, or opens it.
+    /// Makes a repository with loose reference files, SHA-1 and the branch `main`, or opens it; one that a
+    /// crash or a power cut left half-made is made to its end.
     ///
     /// # Errors
     /// [`GitError::Unwritable`] where the folder cannot be written.
     pub fn init(path: &Path) -> Result<Self> {
+        // What is no repository yet, nobody works in: these are the locks of one who died making it.
+        for lock in ["HEAD.lock", "config.lock"] {
+            landing::remove(&path.join(".git").join(lock))?;
+        }
+        for name in ["HEAD", "config"] {
+            let file = path.join(".git").join(name);
+            if is_empty(&file) {
+                landing::remove(&file)?;
+            }
+        }
         let mut options = git2::RepositoryInitOptions::new();
         options.initial_head("main").mkpath(true).external_template(false);
         git2::Repository::init_opts(path, &options)
@@ -255,6 +302,12 @@ impl Repository {
         }
     }
 
+    /// Returns where a branch was, newest first, as far as git logged it.
+    pub fn earlier_tips(&self, branch: &str) -> Vec<ObjectId> {
+        let Ok(log) = self.inner.reflog(branch) else { return Vec::new() };
+        log.iter().flat_map(|entry| [from_oid(entry.id_new()), from_oid(entry.id_old())]).collect()
+    }
+
     /// Returns where any remote had a branch when it was last fetched.
     pub fn remote_branch(&self, name: &str) -> Result<Option<ObjectId>> {
         let pattern = format!("refs/remotes/*/{name}");
@@ -284,7 +337,7 @@ impl Repository {
         Ok(Commit {
             id,
             tree: from_oid(commit.tree_id()),
-            parents: commit.parent_ids().map(from_oid).collect(),
+            parents: own_parents(id, &commit)?,
             author: person(&commit.author()),
             committer: person(&commit.committer()),
             message: String::from_utf8_lossy(commit.message_bytes()).into_owned(),
@@ -377,7 +430,10 @@ impl Repository {
     pub fn swap(&self, branch: &str, from: Option<ObjectId>, to: ObjectId, why: &str) -> Result<Swap> {
         let old = from.map_or(git2::Oid::ZERO_SHA1, to_oid);
         match self.inner.reference_matching(branch, to_oid(to), true, old, why) {
-            Ok(_) => Ok(Swap::Done),
+            Ok(_) => {
+                reached("branch.moved");
+                Ok(Swap::Done)
+            }
             Err(error)
                 if matches!(error.code(), ErrorCode::Modified | ErrorCode::Locked | ErrorCode::Exists)
                     || (error.code() == ErrorCode::NotFound && self.tip(branch)?.is_none()) =>
@@ -399,7 +455,9 @@ impl Repository {
         flush(&self.common).map_err(|error| GitError::Unwritable {
             what: self.common.display().to_string(),
             why: error.to_string(),
-        })
+        })?;
+        reached("objects.flushed");
+        Ok(())
     }
 
     /// Returns what `HEAD` of the main worktree names.
@@ -410,61 +468,6 @@ impl Repository {
             Ok(None) => Ok(Head::Detached),
             Err(error) => Err(unreadable("HEAD", &error)),
         }
-    }
-
-    /// Returns the linked worktrees that have `branch` checked out.
-    pub fn linked_worktrees_on(&self, branch: &str) -> Result<Vec<PathBuf>> {
-        let folder = self.common.join("worktrees");
-        let mut found = Vec::new();
-        let listing = match std::fs::read_dir(&folder) {
-            Ok(listing) => listing,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-            Err(error) => return Err(unreadable_io(&folder, &error)),
-        };
-        for worktree in listing {
-            let path = worktree.map_err(|error| unreadable_io(&folder, &error))?.path();
-            let head = match std::fs::read_to_string(path.join("HEAD")) {
-                Ok(head) => head,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(unreadable_io(&path, &error)),
-            };
-            if head.trim_end() == format!("ref: {branch}") {
-                found.push(path);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Says which of git's longer operations is under way in the main worktree, if one is.
-    pub fn operation_under_way(&self) -> Option<&'static str> {
-        match self.inner.state() {
-            git2::RepositoryState::Clean => None,
-            // While the hook of a merge runs, git still calls it under way, and has moved the branch.
-            git2::RepositoryState::Merge if self.is_merged() => None,
-            git2::RepositoryState::Merge => Some("a merge"),
-            git2::RepositoryState::Revert | git2::RepositoryState::RevertSequence => Some("a revert"),
-            git2::RepositoryState::CherryPick | git2::RepositoryState::CherryPickSequence => {
-                Some("a cherry-pick")
-            }
-            git2::RepositoryState::Bisect => Some("a bisect"),
-            git2::RepositoryState::Rebase
-            | git2::RepositoryState::RebaseInteractive
-            | git2::RepositoryState::RebaseMerge => Some("a rebase"),
-            git2::RepositoryState::ApplyMailbox | git2::RepositoryState::ApplyMailboxOrRebase => {
-                Some("an apply")
-            }
-        }
-    }
-
-    /// Tells whether what is being merged is part of `HEAD` already.
-    fn is_merged(&self) -> bool {
-        let merged = || {
-            let heads = std::fs::read_to_string(self.inner.path().join("MERGE_HEAD")).ok()?;
-            let head = from_oid(self.inner.refname_to_id("HEAD").ok()?);
-            let mut heads = heads.lines().map(str::trim);
-            Some(heads.all(|id| id.parse().is_ok_and(|id| self.descends(head, id).unwrap_or(false))))
-        };
-        merged().unwrap_or(false)
     }
 
     /// Tells whether history is cut off, so that nothing can be concluded from it.
@@ -502,50 +505,37 @@ impl Repository {
     }
 
     /// Tells whether git's attributes name a filter or an encoding for a path, checked-in ones included.
-    pub fn filter_of(&self, path: &str) -> Option<&'static str> {
-        let flags = git2::AttrCheckFlags::FILE_THEN_INDEX;
-        let get = |name| match self.inner.get_attr(Path::new(path), name, flags) {
-            Ok(value) => git2::AttrValue::from_string(value),
-            Err(_) => git2::AttrValue::Unspecified,
-        };
-        ["filter", "working-tree-encoding", "ident"]
-            .into_iter()
-            .find(|name| matches!(get(name), git2::AttrValue::True | git2::AttrValue::String(_)))
-    }
-
-    /// Puts a worktree file into the index, or takes it out where it is gone, as `git add` does.
-    pub fn stage(&self, path: &str) -> Result<()> {
-        let stage = || -> std::result::Result<(), git2::Error> {
-            let mut index = self.inner.index()?;
-            let there = self.worktree().is_some_and(|top| top.join(path).exists());
-            if there {
-                index.add_path(Path::new(path))?
-            } else {
-                index.remove_path(Path::new(path))?
+    pub fn filter_of(&self, path: &str) -> Result<Option<&'static str>> {
+        for name in ["filter", "working-tree-encoding", "ident"] {
+            if matches!(self.attribute(path, name)?, Attribute::Set | Attribute::Value(_)) {
+                return Ok(Some(name));
             }
-            index.write()
-        };
-        stage().map_err(|error| unwritable("the index", &error))
+        }
+        Ok(None)
     }
 
     /// Returns the blob that the index holds for a path.
     pub fn staged(&self, path: &str) -> Result<Option<ObjectId>> {
-        let index = self.inner.index().map_err(|error| unreadable("the index", &error))?;
+        let index = self.inner.index().map_err(|error| no_index(&error))?;
         Ok(index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id)))
     }
 
     /// Returns the entries of an index file below the drafts folder, by path; conflicts are left out.
-    pub fn drafts_in_index(&self, index: Option<&Path>) -> Result<Vec<(String, ObjectId)>> {
+    pub fn drafts_in_index(&self, index: Option<&Path>) -> Result<Vec<TreeEntry>> {
         let opened = match index {
             Some(path) => git2::Index::open(path),
             None => self.inner.index(),
         };
-        let index = opened.map_err(|error| unreadable("the index", &error))?;
+        let index = opened.map_err(|error| no_index(&error))?;
         let prefix = format!("{DRAFTS}/");
         Ok(index
             .iter()
             .filter(|entry| entry.path.starts_with(prefix.as_bytes()) && entry.flags & 0x3000 == 0)
-            .map(|entry| (String::from_utf8_lossy(&entry.path).into_owned(), from_oid(entry.id)))
+            .map(|entry| TreeEntry {
+                name: String::from_utf8_lossy(&entry.path).into_owned(),
+                mode: entry.mode,
+                id: from_oid(entry.id),
+            })
             .collect())
     }
 
@@ -553,86 +543,20 @@ impl Repository {
     pub fn command(&self) -> Command {
         let mut command = Command::new("git");
         command.arg("-C").arg(self.place());
-        without_git_variables(&mut command);
+        program::without_git_variables(&mut command);
         command
     }
 
     /// Returns where git looks for hooks here, whatever `core.hooksPath` says.
     pub fn hooks_dir(&self) -> Result<PathBuf> {
-        let shown = run(self.command().args(["rev-parse", "--git-path", "hooks"]))?;
+        let shown = program::run(self.command().args(["rev-parse", "--git-path", "hooks"]))?;
         Ok(self.place().join(shown.trim_end()))
     }
 }
 
-/// Runs a command and returns what it printed.
-///
-/// # Errors
-/// [`GitError::Program`] with the last line of its error output.
-pub fn run(command: &mut Command) -> Result<String> {
-    // Without the environment: `Debug` tells all of that too, and nobody can read on.
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let shown = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-    let output = match command.output() {
-        Ok(output) => output,
-        Err(error) => return Err(GitError::Program { command: shown, why: error.to_string() }),
-    };
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(GitError::Program {
-        command: shown,
-        why: talk.lines().last().unwrap_or("no error output").to_owned(),
-    })
-}
-
-/// The variables that git sets for one repository and leaks into hooks (`git rev-parse
-/// --local-env-vars`), and those that would make our commits somebody's.
-pub const GIT_VARIABLES: [&str; 26] = [
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_CONFIG",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_CONFIG_COUNT",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_GRAFT_FILE",
-    "GIT_INDEX_FILE",
-    "GIT_NO_REPLACE_OBJECTS",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_PREFIX",
-    "GIT_SHALLOW_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_INTERNAL_SUPER_PREFIX",
-    "GIT_QUARANTINE_PATH",
-    "GIT_NAMESPACE",
-    "GIT_EDITOR",
-    "GIT_REFLOG_ACTION",
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_DATE",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-    "GIT_COMMITTER_DATE",
-];
-
-/// Takes from a child what a hook of another repository would leak into it.
-pub fn without_git_variables(command: &mut Command) {
-    for name in GIT_VARIABLES {
-        command.env_remove(name);
-    }
-}
-
-/// Gives a child back the operator's own editor and identity, for a command that a person typed.
-pub fn with_own_variables(command: &mut Command) -> &mut Command {
-    let own = ["GIT_EDITOR", "GIT_AUTHOR_", "GIT_COMMITTER_"];
-    for name in GIT_VARIABLES {
-        if let (true, Some(value)) = (own.iter().any(|own| name.starts_with(own)), std::env::var_os(name)) {
-            command.env(name, value);
-        }
-    }
-    command
+/// Tells whether a file is there and has no content.
+fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
 /// Opens a repository so that its references are made durable, and nothing else is.
@@ -694,6 +618,42 @@ fn not_opened(path: &Path, error: &git2::Error) -> GitError {
         )
     } else {
         GitError::Unreadable { what: shown, why: message.to_owned() }
+    }
+}
+
+/// Returns the parents that a commit itself names; libgit2 believes `.git/info/grafts`, which names others.
+fn own_parents(id: ObjectId, commit: &git2::Commit<'_>) -> Result<Vec<ObjectId>> {
+    let unread =
+        || GitError::Unreadable { what: format!("commit {id}"), why: "a parent has no name".to_owned() };
+    commit
+        .raw_header_bytes()
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| line.strip_prefix(b"parent "))
+        .map(|parent| {
+            std::str::from_utf8(parent).ok().and_then(|parent| parent.parse().ok()).ok_or_else(unread)
+        })
+        .collect()
+}
+
+/// Says why an index cannot be read; libgit2 names only the letters of what it does not know.
+fn no_index(error: &git2::Error) -> GitError {
+    let unsupported = |what: &str, hint: &str| GitError::Unsupported {
+        path: "the index".to_owned(),
+        what: what.to_owned(),
+        hint: hint.to_owned(),
+    };
+    if error.message().contains("'link'") {
+        unsupported(
+            "it is split, which git-drafts cannot read",
+            "make it whole: `git config core.splitIndex false` and `git update-index --no-split-index`",
+        )
+    } else if error.message().contains("'sdir'") {
+        unsupported(
+            "it is sparse, which git-drafts cannot read",
+            "make it whole: `git sparse-checkout reapply --no-sparse-index`",
+        )
+    } else {
+        unreadable("the index", error)
     }
 }
 

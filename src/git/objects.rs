@@ -5,17 +5,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use jiff::Timestamp;
 use sha1::{Digest, Sha1};
 
+use super::landing::remove_empty_object;
 use super::{GitError, MACHINE_EMAIL, MACHINE_NAME, Repository, Result, from_oid, to_oid, unwritable};
+use super::{landing, lease};
+use crate::failpoint::reached;
 use crate::id::ObjectId;
 
 /// Objects up to this number are written one by one: git packs them with the rest some day.
 const LOOSE_MAX: usize = 24;
+
+/// How the file begins that keeps a pack of ours; our process id follows.
+const KEEP: &str = "git-drafts ";
 
 const MODE_FILE: u32 = 0o100_644;
 const MODE_FOLDER: u32 = 0o040_000;
@@ -104,9 +111,16 @@ impl<'r> Batch<'r> {
         self.add(Kind::Commit, text.into_bytes())
     }
 
-    /// Writes every object that was added.
-    pub fn write(self) -> Result<()> {
-        if self.objects.len() <= LOOSE_MAX { self.write_loose() } else { self.write_pack() }
+    /// Writes every object that was added; what is returned is to be held until a branch leads to them.
+    pub fn write(self) -> Result<Written> {
+        let written = if self.objects.len() <= LOOSE_MAX {
+            self.write_loose()?;
+            Written { keep: None }
+        } else {
+            self.write_pack()?
+        };
+        reached("objects.written");
+        Ok(written)
     }
 
     fn add(&mut self, kind: Kind, bytes: Vec<u8>) -> ObjectId {
@@ -155,19 +169,22 @@ impl<'r> Batch<'r> {
 
     fn write_loose(self) -> Result<()> {
         let odb = self.repository.inner.odb().map_err(|error| unwritable("the object database", &error))?;
-        for (id, index) in &self.by_id {
-            let (kind, bytes) = &self.objects[*index];
-            if odb.exists(to_oid(*id)) {
+        // In this order nothing names an object that is not there yet, wherever it ends.
+        for (kind, bytes) in &self.objects {
+            let id = object_id(*kind, bytes);
+            // A power cut may have left its name without its content, and git takes that for present.
+            remove_empty_object(self.repository, id)?;
+            if odb.exists(to_oid(id)) {
                 continue;
             }
             let written = odb.write(kind.git2(), bytes).map_err(|error| unwritable("an object", &error))?;
-            debug_assert_eq!(from_oid(written), *id);
+            debug_assert_eq!(from_oid(written), id);
         }
         Ok(())
     }
 
     /// Writes a pack of whole objects (gitformat-pack, version 2) and has libgit2 index it.
-    fn write_pack(self) -> Result<()> {
+    fn write_pack(self) -> Result<Written> {
         let failed = |why: String| GitError::Unwritable { what: "a pack".to_owned(), why };
         let count = u32::try_from(self.objects.len()).map_err(|error| failed(error.to_string()))?;
         let mut pack = Vec::with_capacity(self.objects.iter().map(|(_, bytes)| bytes.len() / 2 + 16).sum());
@@ -191,9 +208,52 @@ impl<'r> Batch<'r> {
         let mut indexer = git2::Indexer::new(Some(&odb), &folder, 0o444, false)
             .map_err(|error| unwritable("a pack", &error))?;
         indexer.write_all(&pack).map_err(|error| failed(error.to_string()))?;
+        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let keep = folder.join(format!("pack-{name}.keep"));
+        std::fs::write(&keep, format!("{KEEP}{}\n", std::process::id()))
+            .map_err(|error| failed(error.to_string()))?;
+        let written = Written { keep: Some(keep) };
+        reached("objects.kept");
         indexer.commit().map_err(|error| unwritable("a pack", &error))?;
-        odb.refresh().map_err(|error| unwritable("a pack", &error))
+        odb.refresh().map_err(|error| unwritable("a pack", &error))?;
+        Ok(written)
     }
+}
+
+/// Objects that are on the disk, and that no branch may lead to yet.
+///
+/// As long as it lives, `git repack -ad` leaves a new pack alone; without that it would take away a pack
+/// in which it finds nothing that any branch leads to.
+#[must_use = "what is dropped before a branch moves is not kept from `git repack`"]
+pub struct Written {
+    keep: Option<PathBuf>,
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        if let Some(keep) = &self.keep
+            && let Err(error) = std::fs::remove_file(keep)
+        {
+            tracing::warn!(%error, "a pack stays kept");
+        }
+    }
+}
+
+/// Removes what a process that died left to keep its packs.
+pub fn remove_dead_keeps(repository: &Repository) -> Result<()> {
+    let folder = repository.git_dir().join("objects/pack");
+    let is_dead = |keep: &Path| {
+        let text = std::fs::read_to_string(keep).unwrap_or_default();
+        let pid = text.strip_prefix(KEEP).and_then(|pid| pid.trim().parse().ok());
+        pid.is_some_and(|pid| !lease::is_git_alive(pid))
+    };
+    for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = file.path();
+        if path.extension().is_some_and(|extension| extension == "keep") && is_dead(&path) {
+            landing::remove(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the name that these bytes have as a blob.
@@ -269,7 +329,7 @@ mod tests {
             .collect();
         let tree = batch.tree(None, &changes).unwrap();
         let commit = batch.commit(tree, &[], "draft: test\n", Timestamp::UNIX_EPOCH);
-        batch.write().unwrap();
+        let _written = batch.write().unwrap();
         repository.flush().unwrap();
         let swap = repository.swap(crate::git::MAIN, None, commit, "test").unwrap();
         assert_eq!(swap, crate::git::Swap::Done);
@@ -289,6 +349,39 @@ mod tests {
         check(1);
         check(LOOSE_MAX);
         check(300);
+    }
+
+    #[test]
+    fn a_repack_takes_nothing_away_before_a_branch_leads_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::init(folder.path()).unwrap();
+        let git = |arguments: &[&str]| {
+            let mut command = std::process::Command::new("git");
+            assert!(command.arg("-C").arg(folder.path()).args(arguments).status().unwrap().success());
+        };
+        let mut batch = Batch::new(&repository);
+        let blobs: Vec<ObjectId> = (0..100).map(|n| batch.blob(format!("draft {n}").as_bytes())).collect();
+        let written = batch.write().unwrap();
+        git(&["repack", "-adq"]);
+        remove_dead_keeps(&repository).unwrap();
+        git(&["repack", "-adq"]);
+        assert_eq!(repository.read(blobs[99]).unwrap(), b"draft 99");
+        drop(written);
+        git(&["repack", "-adq"]);
+        assert!(Repository::open(folder.path()).unwrap().read(blobs[99]).is_err());
+    }
+
+    #[test]
+    fn what_keeps_the_pack_of_a_process_that_died_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::init(folder.path()).unwrap();
+        let packs = folder.path().join(".git/objects/pack");
+        std::fs::create_dir_all(&packs).unwrap();
+        let (ours, another) = (packs.join("pack-a.keep"), packs.join("pack-b.keep"));
+        std::fs::write(&ours, format!("{KEEP}999999999\n")).unwrap();
+        std::fs::write(&another, "fetch-pack 999999999\n").unwrap();
+        remove_dead_keeps(&repository).unwrap();
+        assert!(!ours.exists() && another.exists());
     }
 
     #[test]

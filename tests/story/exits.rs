@@ -115,6 +115,7 @@ fn json_tells_the_same_as_the_table() {
           "last_entry": "drafted",
           "path": "drafts/rnjkmjrz-re-where-is-my-invoice.md",
           "place": "waiting",
+          "signer": null,
           "source": "mail",
           "status": "draft",
           "subject": "Re: where is my invoice?",

@@ -231,7 +231,7 @@ fn a_merge_does_not_launder_the_approval_of_a_stranger() {
     assert_snapshot!(desk.seen(), @"
     To out
      ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-    2> hint: approve it yourself (set `draft`, commit, set `approved`, commit), or add kim@example.com to `approvers` in drafts.toml
+    2> hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
     ");
 }
 
@@ -330,9 +330,11 @@ fn a_policy_that_was_tightened_since_counts_too() {
     assert_snapshot!(desk.seen(), @r#"
     [main [abbrev]] yes
      1 file changed, 1 insertion(+), 1 deletion(-)
+    2> warning: rnjkmjrz needs a signed approval (tier low), and `commit.gpgsign` is off
+    2> hint: commit with -S, or it is held; `git config gpg.format ssh` and `user.signingkey` say how to sign
     2> To out
-    2>  ! [held]      rnjk  tier low asks for a signed approval, which this version cannot check
-    2> hint: set `low = "approve"` under [gates] in drafts.toml for new drafts, or answer it by hand
+    2>  ! [held]      rnjk  tier low asks for a signed approval, and the wiring names no signers
+    2> hint: name them in ~/.config/git-drafts/config.toml: `[approval]`, `allowed_signers = "~/.ssh/allowed_signers"`; sign with SSH: `git config gpg.format ssh`, `git config user.signingkey <key>.pub`, and approve anew: set `draft`, commit, set `approved`, `git commit -S`
     "#);
     check_nothing_sent(&desk);
 }

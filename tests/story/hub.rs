@@ -48,11 +48,21 @@ fn ask(hub: &StateHub, number: usize) -> String {
 
 /// Approves some of the drafts that wait, in one commit.
 fn approve(desk: &Desk, count: usize) {
+    set_approved(desk, count);
+    desk.commit("yes");
+}
+
+/// The same with hooks off: a hook's sender would stay, and try again in its own time.
+fn approve_and_send(desk: &Desk) {
+    set_approved(desk, 1);
+    desk.commit_quietly("yes").send();
+}
+
+fn set_approved(desk: &Desk, count: usize) {
     desk.shell(&format!(
         "grep -l '^status = \"draft\"' drafts/*.md | head -{count} | xargs sed -i 2s/draft/approved/"
     ))
     .succeeds();
-    desk.commit("yes");
 }
 
 #[test]
@@ -219,15 +229,50 @@ fn a_no_to_the_second_attempt_says_nothing_about_the_first() {
         let id = desk.id("question");
         hub.once_on("POST /messages", Fault::DropHandled);
         hub.once_on("POST /messages", fault);
-        approve(&desk, 1);
+        approve_and_send(&desk);
         assert_eq!(hub.sent().len(), 1, "it arrived, and nobody here knows");
-        assert_eq!(desk.story(&id), "drafted claimed sending");
+        assert_eq!(desk.story(&id), "drafted claimed sending sending");
         // Other words must not go out beside the first ones.
-        desk.edit("question", "The branch is main", "The branch is next").commit("other words");
+        desk.edit("question", "The branch is main", "The branch is next").commit_quietly("other words");
         desk.send();
         assert_eq!(hub.sent().len(), 1, "{}", desk.seen());
-        assert_eq!(desk.story(&id), "drafted claimed sending unsure");
+        assert_eq!(desk.story(&id), "drafted claimed sending sending unsure");
     }
+}
+
+#[test]
+fn a_hub_may_be_busy_with_the_second_attempt_too() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "can_find = true");
+    ask(&hub, 1);
+    desk.tick();
+    let id = desk.id("question");
+    let posts = || hub.requests().iter().filter(|request| *request == "POST /messages").count();
+    hub.times_on("POST /messages", 2, Fault::DropUnhandled);
+    approve_and_send(&desk);
+    desk.at("2026-11-20T12:03:00Z").send();
+    assert_eq!((posts(), desk.story(&id).as_str()), (2, "drafted claimed sending sending"));
+    desk.at("2026-11-20T12:03:30Z").send();
+    assert_eq!(posts(), 2, "the hub is asked two minutes after the second attempt, and not after the first");
+    desk.at("2026-11-20T12:06:00Z").send();
+    assert_eq!((posts(), hub.sent().len()), (3, 1));
+}
+
+#[test]
+fn what_was_taken_back_while_the_hub_may_be_busy_is_not_called_withdrawn_yet() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "dedupes = true\ncan_find = true");
+    ask(&hub, 1);
+    desk.tick();
+    let id = desk.id("question");
+    hub.times_on("POST /messages", 2, Fault::DropUnhandled);
+    approve_and_send(&desk);
+    let story = desk.story(&id);
+    assert!(story.ends_with("sending"), "{story}");
+    desk.git(&["-c", "core.hooksPath=/dev/null", "revert", "--no-edit", "HEAD"]).send();
+    assert_eq!(desk.story(&id), story, "{}", desk.seen());
+    desk.at("2026-11-20T12:03:00Z").send();
+    assert_eq!(desk.story(&id), format!("{story} withdrawn"));
 }
 
 #[test]
@@ -237,7 +282,7 @@ fn what_is_sent_again_is_judged_again() {
     ask(&hub, 1);
     desk.tick();
     hub.times_on("POST /messages", 2, Fault::DropUnhandled);
-    approve(&desk, 1);
+    approve_and_send(&desk);
     assert_eq!(hub.sent(), []);
     let policy = "version = 1\n[recipients]\ndeny = [\"*\"]\n";
     desk.commit_file("drafts.toml", policy).send();

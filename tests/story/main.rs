@@ -5,6 +5,7 @@ mod support;
 
 mod approve;
 mod beside;
+mod check;
 mod crash;
 mod exits;
 mod guards;
@@ -14,4 +15,7 @@ mod init;
 mod laundering;
 mod ledger;
 mod reject;
+mod signed;
 mod tick;
+mod undo;
+mod waiting;

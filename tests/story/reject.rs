@@ -72,12 +72,13 @@ fn reject_with_commit_is_done_at_once() {
 }
 
 #[test]
-#[ignore = "the reason of `reject -m` outlives `git restore`, and is told of a later rejection"]
-fn a_reason_that_was_taken_back_is_forgotten() {
+fn a_reason_that_was_taken_back_is_forgotten_by_the_next_run() {
     let desk = with_answer();
     let (id, path) = (desk.id("invoice"), desk.draft("invoice"));
     desk.drafts(&["reject", "-m", "spam", &id]).succeeds();
-    desk.git(&["restore", "--staged", "--worktree", &path]);
+    desk.tick();
+    assert!(desk.path(&format!(".git/drafts/reject/{id}")).exists(), "it is still about to be rejected");
+    desk.git(&["restore", "--staged", "--worktree", &path]).tick();
     desk.git(&["rm", "-q", &path]).git(&["commit", "-m", "answered by phone"]);
     let log = desk.drafts(&["log", &id]).succeeds();
     assert!(log.out.contains("answered by phone"), "{}", log.out);

@@ -89,9 +89,18 @@ fn a_dry_run_writes_nothing() {
     assert_snapshot!(desk.seen(), @"
     From mail
      * [new draft]      rnjk  low    0.90  Ada Brown <- Re: where is my invoice?
+         plan: route_answer by rules (invoice), confidence 0.90
+         verdict: a draft; tier low asks for `approve`
          to: Ada Brown <ada@example.org>
          why: route `invoice` matches (words: where, invoice)
+         | Hello Ada,
+         |
+         | your invoices are in the customer portal at https://example.com/billing, under Billing: each one from the third day of the next month on, to read and to download.
+         |
+         | If yours is not there, answer this mail with the month and your customer number, and we will look for it.
      ! [needs you]      zkvj  medium 0.00  Ada Brown <- Re: Why is the sky blue?
+         plan: escalate by rules, confidence 0.00
+         verdict: left to you; tier medium asks for `approve`
          to: Ada Brown <ada@example.org>
          why: no route knows this
     Nothing was written: this was a dry run.
@@ -121,11 +130,16 @@ fn scripts_get_lines_or_json() {
       "drafts": 2,
       "messages": [
         {
+          "action": "route_answer",
+          "brain": "rules (invoice)",
+          "cc": [],
           "confidence": 0.9,
           "findings": [],
+          "gate": "approve",
           "id": "rnjkmjrz",
           "message": "<mail-1@example.org>",
           "outcome": "drafted",
+          "planned": "route_answer",
           "reason": "route `invoice` matches (words: where, invoice)",
           "source": "mail",
           "tier": "low",
@@ -134,11 +148,16 @@ fn scripts_get_lines_or_json() {
           ]
         },
         {
+          "action": "escalate",
+          "brain": "rules",
+          "cc": [],
           "confidence": 0.0,
           "findings": [],
+          "gate": "approve",
           "id": "zkvjmhlp",
           "message": "<mail-2@example.org>",
           "outcome": "needs_you",
+          "planned": "escalate",
           "reason": "no route knows this",
           "source": "mail",
           "tier": "medium",
@@ -389,7 +408,7 @@ fn a_mistake_in_the_catalogue_is_named_with_its_line_and_nothing_is_lost() {
     let before = desk.state();
     desk.drafts(&["tick"]).fails(128);
     assert_snapshot!(desk.seen(), @"
-    2> error: routes.toml:5: unknown field `mtach`, expected one of `id`, `match`, `answer`, `action`, `why`, `tier`, `confidence`
+    2> error: routes.toml:5: unknown field `mtach`, expected one of `id`, `match`, `answer`, `action`, `why`, `tier`, `confidence`, `brain`
     2> hint: did you mean `match`?
     exit 128
     ");
@@ -437,7 +456,7 @@ fn a_mistake_in_the_wiring_is_named_with_its_line() {
     fs::write(desk.home().join(".config/git-drafts/config.toml"), bad).unwrap();
     desk.drafts(&["tick"]).fails(128);
     assert_snapshot!(desk.seen(), @"
-    2> error: ~/.config/git-drafts/config.toml:10: unknown field `transprt`, expected one of `kind`, `path`, `sent`, `address`, `transport`, `brain`, `command`, `routes`, `url`, `agent`, `token`, `dedupes`, `can_find`, `thread_tail`, `page`, `timeout_seconds`, `paths`, `fields`
+    2> error: ~/.config/git-drafts/config.toml:10: unknown field `transprt`, expected one of `kind`, `path`, `sent`, `address`, `transport`, `brain`, `command`, `routes`, `url`, `agent`, `token`, `dedupes`, `can_find`, `thread_tail`, `page`, `timeout_seconds`, `paths`, `fields`, `model`, `key`, `tunnel`, `environment`, `retries`, `concurrency`, `calls_per_tick_max`, `give_up_after`, `fallback`
     2> hint: did you mean `transport`?
     exit 128
     ");

@@ -92,7 +92,12 @@ impl Desk {
 
     /// Makes a home with git's configuration and mailboxes, and neither a wiring nor a desk.
     pub fn unmade() -> Self {
-        let folder = tempfile::Builder::new().prefix("desk-").tempdir().unwrap();
+        Self::unmade_in(&std::env::temp_dir())
+    }
+
+    /// The same in a folder of the caller's, on another disk.
+    pub fn unmade_in(folder: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("desk-").tempdir_in(folder).unwrap();
         let home = folder.path().canonicalize().unwrap();
         let desk = Self {
             place: home.join("drafts"),

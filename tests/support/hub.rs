@@ -125,6 +125,7 @@ struct State {
     rules: Vec<Rule>,
     token: Option<String>,
     ignores_keys: bool,
+    takes_every_copy: bool,
     delivers_twice: bool,
     is_down: bool,
     is_gone: bool,
@@ -216,6 +217,11 @@ impl StateHub {
     /// From now on a key means nothing: the same message twice is two messages.
     pub fn ignores_keys(&self) {
         self.state().ignores_keys = true;
+    }
+
+    /// From now on the same message twice is two messages, and still a key can be asked for.
+    pub fn takes_every_copy(&self) {
+        self.state().takes_every_copy = true;
     }
 
     /// From now on the inbox lists every message twice.
@@ -537,7 +543,7 @@ impl State {
         }
         let key = request.headers.get("idempotency-key").cloned();
         let known = self.sent.iter().find(|sent| key.is_some() && sent.key == key);
-        match known.filter(|_| !self.ignores_keys) {
+        match known.filter(|_| !self.ignores_keys && !self.takes_every_copy) {
             Some(sent) if sent.posted == posted => Answer::json(200, &json!({"id": sent.id})),
             Some(_) => Answer::error(409, "conflict", "this key has another body"),
             None => {

@@ -58,7 +58,8 @@ impl Sent {
     /// Reads a file of the outbox.
     pub fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
-        let message = MessageParser::default().parse(&bytes).unwrap();
+        let message = MessageParser::default().parse(&bytes);
+        let message = message.unwrap_or_else(|| panic!("no mail: {}: {bytes:?}", path.display()));
         let people = |address: Option<&mail_parser::Address<'_>>| -> Vec<String> {
             let all = address.map(|address| address.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
             all.iter().map(|one| one.address().unwrap_or_default().to_owned()).collect()

@@ -3,14 +3,15 @@
 use serde_json::json;
 
 use super::super::{Context, Session};
+use super::telling::Due;
 use crate::desk::{Desk, DeskFile};
 use crate::draft::Status;
 use crate::git::landing::Landed;
 use crate::id::{DraftId, shown_length};
 use crate::message::Address;
-use crate::plan::{Confidence, Tier};
+use crate::plan::{Action, Confidence, Gate, Tier};
 use crate::text::{self, fit};
-use crate::ui::{Tone, counted};
+use crate::ui::{Tone, counted, span};
 
 /// What became of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub enum Outcome {
     Waits,
     /// Its draft makes room for a later one.
     Superseded,
+    /// Nobody touched its draft until its time was over.
+    Expired,
 }
 
 impl Outcome {
@@ -45,6 +48,7 @@ impl Outcome {
             Outcome::Unreadable => "unreadable",
             Outcome::Waits => "waits",
             Outcome::Superseded => "superseded",
+            Outcome::Expired => "expired",
         }
     }
 }
@@ -68,12 +72,50 @@ pub struct Row {
     pub from: String,
     /// Its subject, or that of the answer.
     pub subject: String,
-    /// Whom the answer would go to.
-    pub to: Vec<Address>,
+    /// What was planned and made of it, where a draft was.
+    pub made: Option<Made>,
     /// What a person should know.
     pub findings: Vec<String>,
     /// Why, one line.
     pub reason: String,
+}
+
+impl Row {
+    /// Makes a line that says no more than what became of a message.
+    pub fn new(source: &str, message: &str, outcome: Outcome, reason: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            message: message.to_owned(),
+            outcome,
+            id: None,
+            tier: None,
+            confidence: None,
+            from: String::new(),
+            subject: String::new(),
+            made: None,
+            findings: Vec::new(),
+            reason: text::one_line(reason, 200),
+        }
+    }
+}
+
+/// What a brain planned, and what the policy made of it.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// What the brain planned.
+    pub planned: Action,
+    /// The brain, with its route.
+    pub brain: String,
+    /// What the draft is.
+    pub action: Action,
+    /// What its tier asks for.
+    pub gate: Gate,
+    /// Whom the answer would go to.
+    pub to: Vec<Address>,
+    /// Who else would get it.
+    pub cc: Vec<Address>,
+    /// The text of the answer.
+    pub body: String,
 }
 
 /// A tick's messages, as they are told.
@@ -88,6 +130,8 @@ pub struct Table<'t> {
     pub drafts: usize,
     /// Whether nothing was written.
     pub dry_run: bool,
+    /// What has waited too long.
+    pub due: &'t [Due],
 }
 
 impl Table<'_> {
@@ -107,13 +151,30 @@ impl Table<'_> {
                 if let (Some(tier), Some(confidence)) = (row.tier, row.confidence) {
                     object["tier"] = json!(tier.as_str());
                     object["confidence"] = json!(confidence.value());
-                    object["to"] = json!(row.to.iter().map(Address::to_string).collect::<Vec<_>>());
                     object["findings"] = json!(row.findings);
+                }
+                if let Some(made) = &row.made {
+                    let people =
+                        |list: &[Address]| json!(list.iter().map(Address::to_string).collect::<Vec<_>>());
+                    object["planned"] = json!(made.planned.as_str());
+                    object["brain"] = json!(made.brain);
+                    object["action"] = json!(made.action.as_str());
+                    object["gate"] = json!(made.gate.as_str());
+                    object["to"] = people(&made.to);
+                    object["cc"] = people(&made.cc);
                 }
                 object
             })
             .collect();
-        self.context.ui.out(json!({ "version": 1, "messages": messages, "drafts": self.drafts }));
+        let mut object = json!({ "version": 1, "messages": messages, "drafts": self.drafts });
+        if !self.due.is_empty() {
+            let due = self.due.iter().map(|due| {
+                let oldest = due.oldest.as_secs();
+                json!({ "tier": due.tier.as_str(), "drafts": due.count, "oldest_seconds": oldest })
+            });
+            object["reminded"] = due.collect();
+        }
+        self.context.ui.out(object);
     }
 
     /// Prints a line for each message.
@@ -130,16 +191,25 @@ impl Table<'_> {
     pub fn print(&self, landed: Option<&Landed>) {
         let ui = &self.context.ui;
         let news = |row: &&Row| !matches!(row.outcome, Outcome::Known);
+        for due in self.due {
+            let verb = if due.count == 1 { "waits" } else { "wait" };
+            ui.out(format!(
+                "{} of tier {} {verb} for you, the oldest for {} (see \"git drafts status\")",
+                counted(due.count, "draft"),
+                due.tier,
+                span(due.oldest)
+            ));
+        }
         if !self.rows.iter().any(|row| news(&row)) {
             return;
         }
         let length = shown_length(self.rows.iter().filter_map(|row| row.id.as_ref()));
-        for wiring in &self.session.wiring.sources {
-            let rows: Vec<&Row> = self.rows.iter().filter(|row| row.source == wiring.name).collect();
+        for source in self.sources() {
+            let rows: Vec<&Row> = self.rows.iter().filter(|row| row.source == source).collect();
             if !rows.iter().any(news) {
                 continue;
             }
-            ui.out(format!("From {}", wiring.name));
+            ui.out(format!("From {source}"));
             for row in &rows {
                 self.print_row(row, length);
             }
@@ -169,12 +239,18 @@ impl Table<'_> {
                     counted(known, "message")
                 ));
             }
-            let waiting = of(Outcome::Waits).len();
-            if waiting > 0 {
+            let waiting = of(Outcome::Waits);
+            let mut reasons: Vec<&str> = waiting.iter().map(|row| row.reason.as_str()).collect();
+            reasons.dedup();
+            if !waiting.is_empty() {
+                let why = match reasons[..] {
+                    ["for the next tick"] => String::new(),
+                    _ => format!(" ({})", reasons.join("; ")),
+                };
                 ui.out(format!(
-                    " {} {} for the next tick",
+                    " {} {} for the next tick{why}",
                     ui.paint(Tone::Faint, ". [waits]         "),
-                    counted(waiting, "message")
+                    counted(waiting.len(), "message")
                 ));
             }
         }
@@ -183,6 +259,18 @@ impl Table<'_> {
             return;
         }
         self.print_end(landed);
+    }
+
+    /// Returns the sources of the wiring, then those that it does not have any more.
+    fn sources(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.session.wiring.sources.iter().map(|source| source.name.as_str()).collect();
+        for row in self.rows {
+            if !names.contains(&row.source.as_str()) {
+                names.push(&row.source);
+            }
+        }
+        names
     }
 
     fn print_end(&self, landed: Option<&Landed>) {
@@ -223,6 +311,7 @@ impl Table<'_> {
             Outcome::Refused => ("x [refused]       ", Tone::Bad),
             Outcome::Unreadable => ("! [unreadable]    ", Tone::Attention),
             Outcome::Superseded => ("~ [superseded]    ", Tone::Faint),
+            Outcome::Expired => ("~ [expired]       ", Tone::Faint),
             Outcome::Ignored | Outcome::Known | Outcome::Waits => return,
         };
         let mark = ui.paint(tone, mark);
@@ -233,23 +322,51 @@ impl Table<'_> {
             }
             Outcome::Refused => format!(" {mark} {id}  no draft     {who} ({}) -> needs you", row.reason),
             Outcome::Unreadable => format!(" {mark} {id}  {tier}       a message that {}", row.reason),
+            Outcome::Expired => {
+                format!(" {mark} {id}  {}  {}", text::one_line(&row.subject, 60), row.reason)
+            }
             Outcome::Superseded | Outcome::Ignored | Outcome::Known | Outcome::Waits => {
                 format!(" {mark} {id}  {}", row.reason)
             }
         };
         ui.row(line.trim_end());
-        if self.dry_run && row.id.is_some() {
-            let to: Vec<String> = row.to.iter().map(Address::to_string).collect();
-            ui.out(format!(
-                "     to: {}",
-                if to.is_empty() { "nobody yet".to_owned() } else { to.join(", ") }
-            ));
-            if !row.reason.is_empty() {
-                ui.out(format!("     why: {}", row.reason));
-            }
-            for finding in &row.findings {
-                ui.out(format!("     finding: {finding}"));
-            }
+        if let (true, Some(made)) = (self.dry_run, &row.made) {
+            self.print_made(row, made);
+        }
+    }
+
+    /// Prints the plan, the verdict and the final recipients.
+    fn print_made(&self, row: &Row, made: &Made) {
+        let ui = &self.context.ui;
+        let people = |list: &[Address]| list.iter().map(Address::to_string).collect::<Vec<_>>().join(", ");
+        let confidence = row.confidence.map(|confidence| confidence.to_string()).unwrap_or_default();
+        ui.out(format!("     plan: {} by {}, confidence {confidence}", made.planned, made.brain));
+        let tier = row.tier.map_or("", Tier::as_str);
+        let verdict = match row.outcome {
+            Outcome::Refused => "refused, and left to you",
+            Outcome::NeedsYou => "left to you",
+            Outcome::Drafted
+            | Outcome::Ignored
+            | Outcome::Known
+            | Outcome::Unreadable
+            | Outcome::Waits
+            | Outcome::Superseded
+            | Outcome::Expired => "a draft",
+        };
+        ui.out(format!("     verdict: {verdict}; tier {tier} asks for `{}`", made.gate));
+        let to = if made.to.is_empty() { "nobody yet".to_owned() } else { people(&made.to) };
+        ui.out(format!("     to: {to}"));
+        if !made.cc.is_empty() {
+            ui.out(format!("     cc: {}", people(&made.cc)));
+        }
+        if !row.reason.is_empty() {
+            ui.out(format!("     why: {}", row.reason));
+        }
+        for finding in &row.findings {
+            ui.out(format!("     finding: {finding}"));
+        }
+        for line in made.body.lines() {
+            ui.out(format!("     | {line}").trim_end());
         }
     }
 }

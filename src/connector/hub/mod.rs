@@ -7,14 +7,14 @@
 //! order of the calls.
 
 pub mod settings;
-mod wire;
+pub mod wire;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::connector::http::{Answer, Client, HttpError, Request};
 use crate::connector::hub::settings::Settings;
 use crate::connector::{ConnectorError, Window};
+use crate::http::{Answer, Client, HttpError, Request};
 use crate::message::{Fetched, Message};
 use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
 

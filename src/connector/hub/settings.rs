@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::connector::http::Token;
+use crate::http::Token;
 
 /// One hub, as the wiring describes it.
 #[derive(Clone, Debug)]

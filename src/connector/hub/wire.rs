@@ -11,9 +11,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde_json::{Map, Value};
 
-use crate::connector::http::{Answer, HttpError, Method, Request, path};
 use crate::connector::hub::settings::{Fields, Settings};
 use crate::connector::{ConnectorError, Window};
+use crate::http::{Answer, HttpError, Method, Request, path};
 use crate::message::{Address, Fetched, Message, Unreadable, sha256_hex};
 use crate::outgoing::{Found, Key, Outcome, Outgoing};
 use crate::text;

@@ -1,6 +1,7 @@
 //! A Maildir as an outbox: answers are put into `new`, each under its key, each once.
 //!
-//! `prepare` makes the bytes durable in `tmp`, `send` is one rename to `new`. That rename is all that
+//! `prepare` writes the bytes to `tmp`, `send` is one rename to `new`, and `flush` makes durable what was
+//! prepared or moved, however many they are. The rename is all that
 //! cannot be taken back; an error before it is a failure, an error after it never is. So `prepare`
 //! must not be called for a key that may have been sent: whoever takes the mails out of the outbox
 //! leaves no trace, and only the file in `tmp` proves that a key has not gone.
@@ -16,7 +17,8 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use crate::connector::mail::write::write;
-use crate::connector::maildir::{find, read_file, sync_folder};
+use crate::connector::maildir::{find, read_file};
+use crate::failpoint::reached;
 use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
 use crate::text;
 
@@ -43,7 +45,7 @@ impl Transport {
         Capabilities { dedupes: true, can_find: true }
     }
 
-    /// Writes the mail to `tmp`, durably; does nothing if it is there, or has been delivered.
+    /// Writes the mail to `tmp`; does nothing if it is there, or has been delivered.
     pub fn prepare(&self, outgoing: &Outgoing, now: Timestamp) -> Result<(), Outcome> {
         let (name, bytes) = self.file(outgoing)?;
         self.write_to_tmp(&outgoing.key, &name, &bytes).map_err(|error| refused(&error, now))
@@ -68,16 +70,36 @@ impl Transport {
             Err(error) => return refused(&error, now),
         }
         match rename_without_replacing(&tmp, &new) {
-            Ok(()) => self.confirmed(&name),
+            Ok(()) => {
+                reached("outbox.delivered");
+                Outcome::Delivered { receipt: format!("new/{name}") }
+            }
             Err(error) => self.not_renamed(&outgoing.key, &tmp, &error, now),
         }
     }
 
-    /// Tells whether the key has arrived.
+    /// Makes everything in the outbox durable: one `syncfs`, where an fsync a mail would cost a journal
+    /// commit each.
+    ///
+    /// # Errors
+    /// Why that is not certain, in words.
+    pub fn flush(&self) -> Result<(), String> {
+        let flushed = File::open(&self.path).and_then(|folder| Ok(rustix::fs::syncfs(folder)?));
+        flushed.map_err(|error| {
+            text::one_line(&format!("the disk of the outbox did not confirm: {error}"), REASON_CHARS_MAX)
+        })
+    }
+
+    /// Tells whether the key has arrived, for good.
     pub fn find(&self, key: &Key) -> Found {
         let unknown = |reason: String| Found::Unknown { reason: text::one_line(&reason, REASON_CHARS_MAX) };
         match self.delivered(key) {
-            Ok(Some(receipt)) => return Found::Yes { receipt },
+            Ok(Some(receipt)) => {
+                return match self.flush() {
+                    Ok(()) => Found::Yes { receipt },
+                    Err(reason) => Found::Away { reason },
+                };
+            }
             Ok(None) => {}
             Err(error) => return unknown(format!("the outbox cannot be read: {error}")),
         }
@@ -105,7 +127,6 @@ impl Transport {
             let folder = self.path.join(folder);
             if !folder.is_dir() {
                 DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-                sync_folder(&self.path)?;
             }
         }
         if self.delivered(key)?.is_some() {
@@ -113,14 +134,15 @@ impl Transport {
         }
         let path = self.path.join("tmp").join(name);
         match read_file(&path) {
-            Ok(Some(there)) if there == bytes => File::open(&path)?.sync_all()?,
+            Ok(Some(there)) if there == bytes => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => write_new(&path, bytes)?,
             Ok(_) | Err(_) => {
                 fs::remove_file(&path)?;
                 write_new(&path, bytes)?;
             }
         }
-        sync_folder(&self.path.join("tmp"))
+        reached("outbox.prepared");
+        Ok(())
     }
 
     /// Returns where a key stands, as `new/…` or `cur/…`, whatever flags a reader has added.
@@ -130,15 +152,6 @@ impl Transport {
             let shown = path.strip_prefix(&self.path).unwrap_or(&path).display().to_string();
             text::one_line(&shown, REASON_CHARS_MAX)
         }))
-    }
-
-    /// Says what is known once the rename is done: it is there, but is it there for good?
-    fn confirmed(&self, name: &str) -> Outcome {
-        let synced = sync_folder(&self.path.join("new")).and_then(|()| sync_folder(&self.path.join("tmp")));
-        match synced {
-            Ok(()) => Outcome::Delivered { receipt: format!("new/{name}") },
-            Err(error) => unsure(&format!("put into the outbox, but the disk did not confirm it: {error}")),
-        }
     }
 
     fn not_renamed(&self, key: &Key, tmp: &Path, error: &io::Error, now: Timestamp) -> Outcome {
@@ -165,9 +178,7 @@ fn names(unique: &OsStr, key: &Key) -> bool {
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
 }
 
 fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use serde_json::Value;
 
+use crate::failpoint::reached;
 use crate::text;
 
 /// The most that is read of an answer's body.
@@ -248,6 +249,7 @@ pub struct Client {
     inner: reqwest::Client,
     base: Base,
     token: Option<Token>,
+    token_header: Option<&'static str>,
     timeout: Duration,
     body_bytes_max: usize,
 }
@@ -279,12 +281,18 @@ impl Client {
         let inner = builder.build().map_err(|error| HttpError::Invalid {
             what: format!("cannot prepare a connection to {}: {}", base.origin, innermost(&error)),
         })?;
-        Ok(Self { inner, base, token, timeout, body_bytes_max: BODY_BYTES_MAX })
+        Ok(Self { inner, base, token, token_header: None, timeout, body_bytes_max: BODY_BYTES_MAX })
     }
 
     /// Sets another bound for bodies.
     pub fn with_body_bytes_max(mut self, bytes_max: usize) -> Self {
         self.body_bytes_max = bytes_max;
+        self
+    }
+
+    /// Gives the token in a header of this name, and not as a bearer's.
+    pub fn with_token_header(mut self, name: &'static str) -> Self {
+        self.token_header = Some(name);
         self
     }
 
@@ -313,6 +321,7 @@ impl Client {
         if (200..300).contains(&status) {
             whole?;
         }
+        reached("request.answered");
         Ok(Answer::new(status, headers, body, self.token.as_ref()))
     }
 
@@ -330,7 +339,10 @@ impl Client {
             builder = builder.header(*name, value);
         }
         if let Some(token) = &self.token {
-            builder = builder.bearer_auth(&token.0);
+            builder = match self.token_header {
+                Some(name) => builder.header(name, &token.0),
+                None => builder.bearer_auth(&token.0),
+            };
         }
         if let Some(body) = &request.body {
             builder = builder.json(body);
@@ -364,6 +376,13 @@ impl Client {
 /// Checks that a base URL of the wiring can be used, and says what is wrong with it.
 pub fn check_url(base_url: &str) -> Result<(), HttpError> {
     Base::parse(base_url).map(|_| ())
+}
+
+/// Returns the host and the port of a base URL, to see whether anybody listens there.
+pub fn host_and_port(base_url: &str) -> Option<(String, u16)> {
+    let url = Url::parse(base_url).ok()?;
+    let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']');
+    Some((host.to_owned(), url.port_or_known_default()?))
 }
 
 /// Tells whether tokens and messages would cross a network unencrypted: plain http to another machine.

@@ -1,0 +1,89 @@
+//! Moves `main` while the worktree is on another branch, or where there is none.
+//!
+//! Nothing in the worktree changes, and still the operator may be in the middle of `git switch main`: git
+//! reads the branch, then writes index and worktree under the index's lock, and says last that `HEAD` is
+//! there. A branch that moves in between would make our change one of the operator's, a draft that has
+//! landed a staged deletion. So that lock is held while the branch moves, and who arrives right after it
+//! is brought up to date.
+
+use std::fs;
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{
+    Busy, INDEX_HELD, INTENT, Landed, Landing, Result, heal, index_path, lock_of, remove, unwritable_io,
+};
+use crate::failpoint::reached;
+use crate::git::{Head, MAIN, Repository, Swap};
+
+/// How long a `git switch` may take before it holds the index's lock, and after that.
+const SWITCH_WAIT: Duration = Duration::from_millis(300);
+
+/// How long one that holds the lock is waited for.
+const SWITCH_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether it is there.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// Moves the branch, and forgets the intent.
+pub fn finish(landing: &Landing<'_>, subject: &str) -> Result<Landed> {
+    let repository = landing.repository;
+    let landed = if repository.worktree().is_none() {
+        swap(landing, subject)?
+    } else {
+        with_index_locked(repository, || {
+            let moves =
+                repository.head()? == Head::Branch(MAIN.to_owned()) || repository.is_rebasing(MAIN)?;
+            if moves { Ok(Landed::Busy(Busy::Moving)) } else { swap(landing, subject) }
+        })?
+    };
+    if let (Landed::Done { .. }, Some(_)) = (&landed, repository.worktree()) {
+        meet(landing)?;
+    }
+    remove(&repository.own_dir().join(INTENT))?;
+    Ok(landed)
+}
+
+fn swap(landing: &Landing<'_>, subject: &str) -> Result<Landed> {
+    match landing.repository.swap(MAIN, landing.tip, landing.commit, subject)? {
+        Swap::Done => Ok(Landed::Done { commit: landing.commit, kept: landing.kept.clone() }),
+        Swap::Lost => Ok(Landed::Busy(Busy::Moving)),
+    }
+}
+
+/// Holds the index's lock, as a link to a file of ours so that [`heal`] knows it after a crash.
+fn with_index_locked(repository: &Repository, act: impl FnOnce() -> Result<Landed>) -> Result<Landed> {
+    let held = repository.own_dir().join(INDEX_HELD);
+    fs::write(&held, "").map_err(|error| unwritable_io(&held, &error))?;
+    let lock = lock_of(&index_path(repository));
+    let landed = match fs::hard_link(&held, &lock) {
+        Ok(()) => {
+            reached("elsewhere.locked");
+            let landed = act();
+            reached("elsewhere.moved");
+            remove(&lock)?;
+            landed?
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Landed::Busy(Busy::IndexLocked),
+        Err(error) => return Err(unwritable_io(&lock, &error)),
+    };
+    remove(&held)?;
+    Ok(landed)
+}
+
+/// Waits for an operator who was on the way to `main` as it moved, and gives them what they missed.
+fn meet(landing: &Landing<'_>) -> Result<()> {
+    let repository = landing.repository;
+    let lock = lock_of(&index_path(repository));
+    let begin = Instant::now();
+    while begin.elapsed() < SWITCH_WAIT || (lock.exists() && begin.elapsed() < SWITCH_WAIT_MAX) {
+        if repository.head()? == Head::Branch(MAIN.to_owned())
+            && heal::catch_up(repository, &landing.changes)?
+        {
+            return Ok(());
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
+}

@@ -1,0 +1,467 @@
+//! Puts right what a crash in the middle of a landing left behind, by state and not by memory.
+//!
+//! It must never take away what a person may have made: a file goes only while it holds the very bytes
+//! that we put there, and a lock only while it is provably ours.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use super::{
+    Change, Content, Fingerprint, INDEX_ASIDE, INDEX_HELD, INTENT, IndexLock, content, gone_path, holds,
+    index_entry, index_path, lock_of, place_file, remove, take_away, write_index_aside,
+};
+use crate::failpoint::reached;
+use crate::git::objects::{blob_id, remove_dead_keeps};
+use crate::git::{
+    Head, MAIN, Repository, Result, from_oid, no_index, unreadable_io, unwritable, unwritable_io,
+};
+use crate::id::ObjectId;
+
+/// The paths of drafts that a half-done landing took away again.
+const LOST: &str = "lost";
+
+/// How the names of files begin that are kept for the operator.
+const KEPT: &str = "kept-";
+
+/// The start of the machine at which was looked for what a power cut left.
+const BOOT: &str = "boot";
+
+/// A reference lock that is empty and older than this was left by a process that died.
+const STALE_LOCK: Duration = Duration::from_millis(300);
+
+/// What [`heal`] put right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Healed {
+    /// Each thing, as a sentence.
+    pub lines: Vec<String>,
+}
+
+/// Returns the paths of drafts that had landed and that a half-done landing took away again: whoever
+/// committed right after the crash removed them without knowing.
+pub fn lost(repository: &Repository) -> Result<BTreeSet<String>> {
+    let path = repository.own_dir().join(LOST);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().map(ToOwned::to_owned).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(unreadable_io(&path, &error)),
+    }
+}
+
+/// Notes which of them are still lost.
+pub fn note_lost(repository: &Repository, lost: &BTreeSet<String>) -> Result<()> {
+    let own = repository.own_dir();
+    let path = own.join(LOST);
+    if lost.is_empty() {
+        return remove(&path);
+    }
+    let new = own.join("lost.new");
+    let text: String = lost.iter().map(|path| format!("{path}\n")).collect();
+    fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| unwritable_io(&path, &error))
+}
+
+/// Puts right what a crash in the middle of a landing left behind, and returns what that was.
+///
+/// Runs under the desk's lock, before anything else touches the desk. Decides by state: what the
+/// branch, the index and the worktree say, with the intent only as a list of places to look.
+pub fn heal(repository: &Repository) -> Result<Healed> {
+    let own = repository.own_dir();
+    remove_dead_keeps(repository)?;
+    let intent = read_intent(&own)?;
+    let aside = own.join(INDEX_ASIDE);
+    let index = index_path(repository);
+    let lock = lock_of(&index);
+    let mut healed = Healed::default();
+
+    let tip = repository.tip(MAIN)?;
+    let landed = match (&intent, tip) {
+        (Some((commit, _)), Some(tip)) => repository.descends(tip, *commit)?,
+        _ => false,
+    };
+    if same_file(&aside, &lock) {
+        if landed {
+            fs::rename(&lock, &index).map_err(|error| unwritable_io(&index, &error))?;
+        } else {
+            remove(&lock)?;
+        }
+        healed.lines.push("removed the index lock of a landing that was cut off".to_owned());
+        reached("heal.unlocked");
+    }
+    remove(&aside)?;
+    let held = own.join(INDEX_HELD);
+    if same_file(&held, &lock) {
+        remove(&lock)?;
+        healed.lines.push("removed the index lock of a landing that was cut off".to_owned());
+        reached("heal.unlocked");
+    }
+    remove(&held)?;
+    // libgit2 writes the copy under a lock of its own.
+    remove(&lock_of(&aside))?;
+    let Some((commit, changes)) = intent else { return Ok(healed) };
+    if remove_stale_ref_lock(repository, MAIN, commit)? {
+        healed.lines.push("removed the lock of `main` of a landing that was cut off".to_owned());
+    }
+    if landed {
+        note_gone(repository, tip, &changes)?;
+    }
+    if let Some(top) = repository.worktree() {
+        healed.lines.extend(bring_back(&own, top, &changes)?);
+    }
+    let on_main = repository.head()? == Head::Branch(MAIN.to_owned());
+    if let (Some(top), true) = (repository.worktree(), on_main) {
+        let mended = heal_worktree(repository, &own, top, landed, tip, &changes)?;
+        healed.lines.extend(mended.lines);
+        reached("heal.mended");
+        // Whoever holds the index keeps it from being mended; the intent stays for the next run.
+        if mended.is_index_busy {
+            return Ok(healed);
+        }
+    } else if let (Some(top), false) = (repository.worktree(), landed) {
+        healed.lines.extend(take_back(repository, &own, top, &changes)?);
+    }
+    remove(&own.join(INTENT))?;
+    Ok(healed)
+}
+
+/// Takes back what was placed on `main` and did not land, where the operator has gone to another branch
+/// since: it would be in the way back.
+fn take_back(repository: &Repository, own: &Path, top: &Path, changes: &[Missed]) -> Result<Vec<String>> {
+    let index = git2::Index::open(&index_path(repository)).map_err(|error| no_index(&error))?;
+    let mut healed = Vec::new();
+    for (put, blob, path) in changes {
+        let file = top.join(path);
+        if *put && index.get_path(Path::new(path), 0).is_none() && holds(&file, *blob) {
+            take_away(own, &file, *blob)?;
+            healed.push(format!("took back {path}, which had not landed"));
+        }
+    }
+    Ok(healed)
+}
+
+/// Gives an operator who has just come to `main`, and missed `changes` on the way, what the branch has;
+/// tells whether that could be done now.
+pub(super) fn catch_up(repository: &Repository, changes: &[Change]) -> Result<bool> {
+    let (Some(top), Some(tip)) = (repository.worktree(), repository.tip(MAIN)?) else { return Ok(true) };
+    let own = repository.own_dir();
+    let missed: Vec<Missed> =
+        changes.iter().map(|change| (change.bytes.is_some(), change.blob, change.path.clone())).collect();
+    note_gone(repository, Some(tip), &missed)?;
+    let index = git2::Index::open(&index_path(repository)).map_err(|error| no_index(&error))?;
+    let mut placed = Vec::new();
+    for change in changes {
+        let path = top.join(&change.path);
+        let committed = repository.entry_at(tip, &change.path)?.map(|entry| entry.id);
+        let is_staged = index.get_path(Path::new(&change.path), 0).is_some();
+        if let (Some(bytes), false, true) = (&change.bytes, is_staged, committed == Some(change.blob))
+            && matches!(content(&path), Content::Missing)
+        {
+            match place_file(&own, &path, bytes) {
+                Ok(()) => placed.push((path, change.blob)),
+                // The operator takes the folder away: they are gone again.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unwritable_io(&path, &error)),
+            }
+        }
+    }
+    let mended = heal_worktree(repository, &own, top, true, Some(tip), &missed)?;
+    if mended.is_index_busy {
+        for (path, blob) in placed {
+            take_away(&own, &path, blob)?;
+        }
+    }
+    Ok(!mended.is_index_busy)
+}
+
+/// Notes what has landed and is not on the branch any more: who removed it did not know that it was there.
+fn note_gone(repository: &Repository, tip: Option<ObjectId>, changes: &[Missed]) -> Result<()> {
+    let mut gone = lost(repository)?;
+    let known = gone.len();
+    for (put, _, path) in changes {
+        let there = match tip {
+            Some(tip) => repository.entry_at(tip, path)?.is_some(),
+            None => false,
+        };
+        if *put && !there {
+            gone.insert(path.clone());
+        }
+    }
+    if gone.len() > known {
+        note_lost(repository, &gone)?;
+        reached("heal.noted");
+    }
+    Ok(())
+}
+
+/// Ends what [`take_away`] had begun: a file that holds what we put there goes, any other comes back.
+fn bring_back(own: &Path, top: &Path, changes: &[(bool, ObjectId, String)]) -> Result<Vec<String>> {
+    let mut healed = Vec::new();
+    for (_, blob, path) in changes {
+        let aside = gone_path(own, *blob);
+        if !holds(&aside, *blob) && aside.exists() {
+            match fs::hard_link(&aside, top.join(path)) {
+                Ok(()) => healed.push(format!("put {path} back, which was changed as it was taken away")),
+                // Somebody made it anew; the other version is kept where it is, under its own name.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let kept = own.join(format!("{KEPT}{blob}"));
+                    fs::rename(&aside, &kept).map_err(|error| unwritable_io(&kept, &error))?;
+                    healed.push(format!("another version of {path} is kept in {}", kept.display()));
+                }
+                Err(error) => return Err(unwritable_io(&top.join(path), &error)),
+            }
+        }
+        remove(&aside)?;
+    }
+    Ok(healed)
+}
+
+/// Removes the lock file of a branch that a process of ours died with.
+///
+/// A lock that is old and empty, or that holds the commit of an intent, is nobody's who still works.
+fn remove_stale_ref_lock(repository: &Repository, branch: &str, ours: ObjectId) -> Result<bool> {
+    let lock = lock_of(&repository.git_dir().join(branch));
+    // Not for ever: by a clock that was set back it stays young.
+    for _ in 0..100 {
+        let Ok(content) = fs::read_to_string(&lock) else { return Ok(false) };
+        let ours = content.trim_end() == ours.to_string();
+        if ours || (content.is_empty() && is_old(&lock)) {
+            remove(&lock)?;
+            return Ok(true);
+        }
+        if !content.is_empty() {
+            return Ok(false);
+        }
+        // It says soon whose it is: nobody looks again when the intent is gone.
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(false)
+}
+
+/// Removes the lock file of a branch that only we write, if it is older than any write of ours takes.
+///
+/// For whoever holds the lock that all writers of that branch take first.
+pub fn remove_own_ref_lock(repository: &Repository, branch: &str) -> Result<bool> {
+    let lock = lock_of(&repository.git_dir().join(branch));
+    let old = is_old(&lock);
+    if old {
+        remove(&lock)?;
+    }
+    Ok(old)
+}
+
+fn is_old(path: &Path) -> bool {
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE_LOCK))
+}
+
+/// Removes what a power cut left, if the machine has started anew since the last call; returns what that
+/// was, each thing as a sentence.
+pub fn restarted(repository: &Repository) -> Result<Vec<String>> {
+    let own = repository.own_dir();
+    let note = own.join(BOOT);
+    // Where the system does not say, every call looks.
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    if !boot.is_empty() && fs::read_to_string(&note).is_ok_and(|before| before == boot) {
+        return Ok(Vec::new());
+    }
+    let empty = empty_objects(repository);
+    remove_empty_objects(&empty)?;
+    fs::create_dir_all(&own)
+        .and_then(|()| fs::write(&note, boot))
+        .map_err(|error| unwritable_io(&note, &error))?;
+    let line =
+        |object: &PathBuf| format!("removed the empty object {}, which a power cut left", object.display());
+    Ok(empty.iter().map(line).collect())
+}
+
+/// Returns the loose objects that a power cut left empty and that git would take for present for ever.
+///
+/// Nobody is writing them: an object gets its name when it is whole.
+pub fn empty_objects(repository: &Repository) -> Vec<PathBuf> {
+    let objects = repository.git_dir().join("objects");
+    let mut found = Vec::new();
+    for shard in 0..=255u8 {
+        let Ok(listing) = fs::read_dir(objects.join(format!("{shard:02x}"))) else { continue };
+        for file in listing.flatten() {
+            let name = file.file_name();
+            let is_object = name
+                .to_str()
+                .is_some_and(|name| name.len() == 38 && name.bytes().all(|b| b.is_ascii_hexdigit()));
+            if is_object && file.metadata().is_ok_and(|found| found.is_file() && found.len() == 0) {
+                found.push(file.path());
+            }
+        }
+    }
+    found
+}
+
+/// Removes what [`empty_objects`] found.
+pub fn remove_empty_objects(objects: &[PathBuf]) -> Result<()> {
+    objects.iter().try_for_each(|path| remove(path))
+}
+
+/// Returns the files of ours that a landing which was cut off has left.
+pub fn leftovers(repository: &Repository) -> Vec<PathBuf> {
+    let own = repository.own_dir();
+    let aside = own.join(INDEX_ASIDE);
+    let lock = lock_of(&aside);
+    [own.join(INTENT), aside, lock].into_iter().filter(|path| path.exists()).collect()
+}
+
+/// Returns the files of the worktree that a crash, or a person who was faster, left with us.
+pub fn taken_away(repository: &Repository) -> Vec<PathBuf> {
+    let names = |name: &str| name.starts_with("gone-") || name.starts_with(KEPT);
+    let listing = fs::read_dir(repository.own_dir()).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> =
+        listing.filter(|file| file.file_name().to_str().is_some_and(names)).map(|file| file.path()).collect();
+    found.sort();
+    found
+}
+
+/// Tells whether a lock file of git's is one that a landing of ours left.
+pub fn is_ours(repository: &Repository, lock: &Path) -> bool {
+    let own = repository.own_dir();
+    if *lock == lock_of(&index_path(repository)) {
+        return same_file(&own.join(INDEX_ASIDE), lock);
+    }
+    let Ok(Some((commit, _))) = read_intent(&own) else { return false };
+    let content = fs::read_to_string(lock).unwrap_or_default();
+    *lock == lock_of(&repository.git_dir().join(MAIN))
+        && (content.is_empty() || content.trim_end() == commit.to_string())
+}
+
+/// Removes the loose file of an object if it is empty; tells whether it was.
+pub fn remove_empty_object(repository: &Repository, id: ObjectId) -> Result<bool> {
+    let name = id.to_string();
+    let path = repository.git_dir().join("objects").join(&name[..2]).join(&name[2..]);
+    let is_empty = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == 0);
+    if is_empty {
+        remove(&path)?;
+    }
+    Ok(is_empty)
+}
+
+/// What [`heal_worktree`] did.
+#[derive(Default)]
+struct Mended {
+    lines: Vec<String>,
+    /// Whether something is left to do, because somebody held or changed the index meanwhile.
+    is_index_busy: bool,
+}
+
+fn heal_worktree(
+    repository: &Repository,
+    own: &Path,
+    top: &Path,
+    landed: bool,
+    tip: Option<ObjectId>,
+    changes: &[Missed],
+) -> Result<Mended> {
+    let before = Fingerprint::of(&index_path(repository))?;
+    let index = git2::Index::open(&index_path(repository)).map_err(|error| no_index(&error))?;
+    let mut restage = Vec::new();
+    let mut mended = Mended::default();
+    for (put, blob, path) in changes {
+        let committed = match tip {
+            Some(tip) => repository.entry_at(tip, path)?.map(|entry| entry.id),
+            None => None,
+        };
+        let staged = index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id));
+        let file = top.join(path);
+        match (put, landed) {
+            (true, true) if committed == Some(*blob) && staged.is_none() && holds(&file, *blob) => {
+                restage.push((path, Some(*blob)));
+            }
+            (true, false) if committed.is_none() && staged.is_none() && holds(&file, *blob) => {
+                take_away(own, &file, *blob)?;
+                mended.lines.push(format!("took back {path}, which had not landed"));
+            }
+            (false, true) if committed.is_none() && (staged == Some(*blob) || holds(&file, *blob)) => {
+                match content(&file) {
+                    // The operator's own version stays, and so does what is staged of it.
+                    Content::Bytes(bytes) if blob_id(&bytes) != *blob => continue,
+                    Content::Other => continue,
+                    Content::Bytes(_) | Content::Missing => {}
+                }
+                if staged == Some(*blob) {
+                    restage.push((path, None));
+                }
+                take_away(own, &file, *blob)?;
+                mended.lines.push(format!("cleared {path}"));
+            }
+            _ => {}
+        }
+    }
+    if restage.is_empty() {
+        return Ok(mended);
+    }
+    mended.is_index_busy = true;
+    let written = write_index_aside(repository, own, |index| {
+        for (path, blob) in &restage {
+            match blob {
+                Some(blob) => index.add(&index_entry(top, path, *blob)?)?,
+                None => index.remove_path(Path::new(path))?,
+            }
+        }
+        Ok(())
+    });
+    match written {
+        Ok(()) => {}
+        // The operator took the file away meanwhile.
+        Err(error) if error.code() == git2::ErrorCode::NotFound => {
+            remove(&own.join(INDEX_ASIDE))?;
+            return Ok(mended);
+        }
+        Err(error) => return Err(unwritable("the index", &error)),
+    }
+    let index = index_path(repository);
+    if let Ok(lock) = IndexLock::take(&own.join(INDEX_ASIDE), repository) {
+        let is_on_main = repository.head()? == Head::Branch(MAIN.to_owned());
+        if is_on_main && Fingerprint::of(&index)? == before {
+            lock.becomes_the_index()?;
+            mended.lines.extend(restage.iter().map(|(path, _)| format!("staged {path} again")));
+            mended.is_index_busy = false;
+        }
+    }
+    remove(&own.join(INDEX_ASIDE))?;
+    Ok(mended)
+}
+
+/// A change as an intent notes it: whether something is put there, its blob, and the path.
+type Missed = (bool, ObjectId, String);
+
+type Intent = (ObjectId, Vec<Missed>);
+
+fn read_intent(own: &Path) -> Result<Option<Intent>> {
+    let path = own.join(INTENT);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable_io(&path, &error)),
+    };
+    let mut lines = text.lines();
+    let commit = lines.next().and_then(|line| line.strip_prefix("commit ")).and_then(|id| id.parse().ok());
+    let changes = lines
+        .filter_map(|line| {
+            let mut words = line.splitn(3, ' ');
+            let put = match words.next()? {
+                "put" => true,
+                "remove" => false,
+                _ => return None,
+            };
+            Some((put, words.next()?.parse().ok()?, words.next()?.to_owned()))
+        })
+        .collect();
+    // A power cut may leave the file empty: then nothing was done after it either.
+    Ok(commit.map(|commit| (commit, changes)))
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (fs::symlink_metadata(a), fs::symlink_metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
