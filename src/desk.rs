@@ -12,7 +12,8 @@ use crate::delivery::OnDesk;
 use crate::draft::{self, Draft, Status};
 use crate::error::FileError;
 use crate::git::landing;
-use crate::git::{DRAFTS, GitError, MAIN, Repository, Result, TreeEntry};
+use crate::git::lock::OwnLock;
+use crate::git::{DRAFTS, GitError, MAIN, Person, Repository, Result, TreeEntry};
 use crate::id::{DraftId, ObjectId};
 
 const MODE_FOLDER: u32 = 0o040_000;
@@ -159,6 +160,19 @@ pub fn removal_facts<'r>(
     facts(repository, move |name, blob| blob == landed || id_in_name(name).as_ref() == Some(&id))
 }
 
+/// Returns who put the file on the branch that a commit has at a path, and when.
+pub fn put_by(repository: &Repository, commit: ObjectId, path: &str) -> Result<Person> {
+    let mut commit = repository.commit(commit)?;
+    while let Some(&parent) = commit.parents.first() {
+        let parent = repository.commit(parent)?;
+        if repository.entry(parent.tree, path)?.is_none() {
+            break;
+        }
+        commit = parent;
+    }
+    Ok(commit.committer)
+}
+
 fn facts<'r>(
     repository: &'r Repository,
     is_it: impl Fn(&str, ObjectId) -> bool + 'r,
@@ -245,16 +259,7 @@ pub fn stage(repository: &Repository, path: &str) -> Result<()> {
 
 /// Takes the lock under which the machine changes the desk; released when the file is dropped.
 pub fn lock(repository: &Repository) -> Result<File> {
-    let own = repository.own_dir();
-    let path = own.join("desk.lock");
-    let locked = || -> io::Result<File> {
-        fs::create_dir_all(&own)?;
-        let file = File::options().create(true).append(true).open(&path)?;
-        file.lock()?;
-        Ok(file)
-    };
-    locked()
-        .map_err(|error| GitError::Unwritable { what: path.display().to_string(), why: error.to_string() })
+    repository.lock(OwnLock::Desk)
 }
 
 /// Returns the id that a draft's file name begins with.

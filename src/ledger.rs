@@ -22,6 +22,7 @@ use crate::durable;
 use crate::entry::Entry;
 use crate::error::{FileError, Hint};
 use crate::failpoint::reached;
+use crate::git::lock::OwnLock;
 use crate::git::objects::{Batch, Changes};
 use crate::git::{GitError, Head, LEDGER, Repository, Swap, landing};
 use crate::id::{DraftId, ObjectId};
@@ -266,11 +267,7 @@ impl<'r> Ledger<'r> {
             return Err(LedgerError::Shallow);
         }
         Self::desk_id(repository)?.ok_or(LedgerError::Missing)?;
-        let tip = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
-        match remembered(state)? {
-            Some(remembered) if remembered != tip => check_growth(repository, remembered, tip),
-            Some(_) | None => Ok(()),
-        }
+        growth(repository, state).map(drop)
     }
 
     /// Returns everything that stands in the way of believing the ledger; remembers nothing.
@@ -322,7 +319,7 @@ impl<'r> Ledger<'r> {
         }
         let _writing = write_lock(self.repository)?;
         for _ in 0..ATTEMPTS {
-            self.check_growth()?;
+            self.refuse_if_rewound()?;
             let mut batch = Batch::new(self.repository);
             let (staged, added) = stage_on(&self.snapshot()?, &mut batch, notes, subject, now)?;
             if added.is_empty() {
@@ -353,7 +350,7 @@ impl<'r> Ledger<'r> {
     pub fn commit_staged(&self, staged: Staged, notes: &[Note], subject: &str, now: Timestamp) -> Result<()> {
         {
             let _writing = write_lock(self.repository)?;
-            self.check_growth()?;
+            self.refuse_if_rewound()?;
             if self.swap(staged, subject)? {
                 return Ok(());
             }
@@ -378,28 +375,18 @@ impl<'r> Ledger<'r> {
 
     /// Refuses to add to a branch that somebody has rewound since this ledger was opened: what is decided
     /// on it would be decided without memory. The caller holds the write lock.
-    fn check_growth(&self) -> Result<()> {
-        let tip = self.repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
-        match remembered(&self.state)? {
-            Some(remembered) if remembered != tip => check_growth(self.repository, remembered, tip),
-            Some(_) | None => Ok(()),
-        }
+    fn refuse_if_rewound(&self) -> Result<()> {
+        growth(self.repository, &self.state).map(drop)
     }
 
+    /// Refuses a branch that is not what was remembered of it and more, and remembers it as it is now.
     fn check_continuity(&self) -> Result<()> {
-        // The memory is read before the branch: a writer in between makes the branch newer, never older.
-        let remembered = remembered(&self.state)?;
-        let tip = self.repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
-        if remembered == Some(tip) {
+        let Growth { from, to } = continuity(self.repository, &self.state)?;
+        if from == Some(to) {
             return Ok(());
         }
-        match remembered {
-            Some(remembered) => check_growth(self.repository, remembered, tip)?,
-            None if begins(self.repository, tip)? => {}
-            None => return Err(LedgerError::Forgotten),
-        }
         let _writing = write_lock(self.repository)?;
-        remember(&self.state, tip)
+        remember(&self.state, to)
     }
 }
 
@@ -419,13 +406,7 @@ fn is_another_clones(repository: &Repository, _: &Path) -> Result<()> {
 }
 
 fn has_lost_something(repository: &Repository, state: &Path) -> Result<()> {
-    let tip = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
-    match remembered(state)? {
-        Some(remembered) if remembered != tip => check_growth(repository, remembered, tip),
-        Some(_) => Ok(()),
-        None if begins(repository, tip)? => Ok(()),
-        None => Err(LedgerError::Forgotten),
-    }
+    continuity(repository, state).map(drop)
 }
 
 fn is_unreadable(repository: &Repository, _: &Path) -> Result<()> {
@@ -435,15 +416,7 @@ fn is_unreadable(repository: &Repository, _: &Path) -> Result<()> {
 
 /// Takes the lock that every writer of the branch holds while it moves it.
 fn write_lock(repository: &Repository) -> Result<File> {
-    let own = repository.own_dir();
-    let path = own.join("ledger.lock");
-    let locked = || -> io::Result<File> {
-        fs::create_dir_all(&own)?;
-        let file = File::options().create(true).append(true).open(&path)?;
-        file.lock()?;
-        Ok(file)
-    };
-    locked().map_err(|error| LedgerError::State { path: path.clone(), error })
+    Ok(repository.lock(OwnLock::Ledger)?)
 }
 
 /// Moves the branch; the caller holds the write lock.
@@ -478,8 +451,38 @@ fn begins(repository: &Repository, tip: ObjectId) -> Result<bool> {
     Ok(comparison.rewritten.is_empty() && comparison.added.iter().all(|path| path.starts_with(SENDERS)))
 }
 
+/// How the branch went on from what was remembered of it.
+struct Growth {
+    /// The tip that was remembered, if any was.
+    from: Option<ObjectId>,
+    /// The tip now.
+    to: ObjectId,
+}
+
+/// Compares the branch with what was remembered of it, where something is.
+fn growth(repository: &Repository, state: &Path) -> Result<Growth> {
+    // The memory is read before the branch: a writer in between makes the branch newer, never older.
+    let from = remembered(state)?;
+    let to = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
+    if let Some(from) = from
+        && from != to
+    {
+        check_commits(repository, from, to)?;
+    }
+    Ok(Growth { from, to })
+}
+
+/// As [`growth`], and refuses a branch of which nothing is remembered, unless it only begins.
+fn continuity(repository: &Repository, state: &Path) -> Result<Growth> {
+    let growth = growth(repository, state)?;
+    if growth.from.is_none() && !begins(repository, growth.to)? {
+        return Err(LedgerError::Forgotten);
+    }
+    Ok(growth)
+}
+
 /// Checks that from one commit to a later one the machine, and nobody else, added, and nothing else.
-fn check_growth(repository: &Repository, remembered: ObjectId, tip: ObjectId) -> Result<()> {
+fn check_commits(repository: &Repository, remembered: ObjectId, tip: ObjectId) -> Result<()> {
     if !repository.descends(tip, remembered)? {
         return Err(LedgerError::Rewound { remembered, tip });
     }

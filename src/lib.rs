@@ -5,7 +5,8 @@
 //!
 //! The layers, lowest first; a module names only modules of lower layers (`tests/tidy.rs`):
 //!
-//! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
+//! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`stdin`],
+//!   [`text`]
 //! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`escalation`],
 //!   [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
 //! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`git`], [`http`], [`ledger`],
@@ -45,5 +46,6 @@ pub mod render;
 pub mod reply;
 pub mod secret;
 pub mod signature;
+pub mod stdin;
 pub mod text;
 pub mod ui;

@@ -4,12 +4,10 @@
 //! what the wiring says. Each is a process group of its own, and is ended with all that it started.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -18,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::brain::retry::Fault;
 use crate::reply;
+use crate::stdin;
 use crate::text;
 
 /// How long a program may be silent until it is looked whether it has ended.
@@ -158,15 +157,9 @@ fn start(
     let Some((program, arguments)) = command.split_first() else {
         return Err(io::Error::new(io::ErrorKind::NotFound, "no command is set"));
     };
-    // A file in memory and no pipe: whoever does not read it makes nobody wait.
     let input = match input {
         None => Stdio::null(),
-        Some(input) => {
-            let mut file = File::from(memfd_create("prompt", MemfdFlags::CLOEXEC)?);
-            file.write_all(input.as_bytes())?;
-            file.rewind()?;
-            Stdio::from(file)
-        }
+        Some(input) => Stdio::from(stdin::in_memory(input.as_bytes())?),
     };
     let child = Command::new(program)
         .args(arguments)

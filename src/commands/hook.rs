@@ -21,7 +21,7 @@ use crate::desk::{self, Desk};
 use crate::draft::{Draft, Status};
 use crate::entry::drafted;
 use crate::error::Hint;
-use crate::git::{self, MAIN, Repository, TreeEntry, lease};
+use crate::git::{self, MAIN, Repository, TreeEntry, lease, operations};
 use crate::id::{DraftId, ObjectId, shown_length};
 use crate::ledger::Snapshot;
 use crate::plan::Gate;
@@ -68,7 +68,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     // says so, while git still calls it under way.
     let rebased =
         options.name == "post-rewrite" && options.arguments.first().is_some_and(|by| by == "rebase");
-    if repository.operation_under_way() == Some("a rebase") && !rebased {
+    if repository.operation_under_way() == Some(operations::REBASE) && !rebased {
         return Ok(Exit::Done);
     }
     if options.name == "post-merge" && options.arguments.first().is_some_and(|squash| squash == "1") {

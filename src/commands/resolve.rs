@@ -5,6 +5,7 @@ use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session, send};
 use crate::desk::Desk;
 use crate::entry::{Fact, claim};
+use crate::git::lock::OwnLock;
 use crate::ledger::Note;
 use crate::outgoing::Capabilities;
 
@@ -22,7 +23,7 @@ pub enum Word {
 /// Runs the command.
 pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
     let session = Session::open(context)?;
-    let Some(sending) = send::try_lock(&session.repository, "send.lock")? else {
+    let Some(sending) = session.repository.try_lock(OwnLock::Send)? else {
         return Err(CommandError::refused("a sender is at work", "try again when it is done"));
     };
     let ledger = session.ledger()?;

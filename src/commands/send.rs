@@ -3,7 +3,7 @@
 //! One sender at a time: who finds the lock taken leaves a mark, and the holder looks again before it
 //! leaves. It never asks a brain, and never decides by which hook rang.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::delivery::OnDesk;
 use crate::desk::Desk;
 use crate::draft::Status;
 use crate::git::Repository;
+use crate::git::lock::OwnLock;
 use crate::id::{DraftId, shown_length};
 use crate::ui::{Tone, Ui, clock};
 
-const LOCK: &str = "send.lock";
 const AGAIN: &str = "again";
 
 /// How long a sender that nobody waits for stays for an undo window to pass.
@@ -94,12 +94,12 @@ fn leave_out_what_was_told(session: &Session, pass: &mut Pass) {
 
 /// Takes the sender's lock; where another one has it, leaves a mark for that one to look again.
 fn lock_or_leave_mark(repository: &Repository) -> Result<Option<File>> {
-    if let Some(lock) = try_lock(repository, LOCK)? {
+    if let Some(lock) = repository.try_lock(OwnLock::Send)? {
         return Ok(Some(lock));
     }
     leave_mark(repository)?;
     // The other one may have looked for the mark right before it was there.
-    try_lock(repository, LOCK)
+    Ok(repository.try_lock(OwnLock::Send)?)
 }
 
 /// Prints what happened, by transport.
@@ -186,22 +186,6 @@ fn json_of(event: &Event) -> serde_json::Value {
         "id": event.id.as_str(), "event": word, "reason": why,
         "connector": event.connector, "to": event.to, "subject": event.subject,
     })
-}
-
-/// Takes a lock of ours in a repository, if nobody has it; released when the file is dropped.
-pub fn try_lock(repository: &Repository, name: &str) -> Result<Option<File>> {
-    let own = repository.own_dir();
-    let path = own.join(name);
-    let open = || -> io::Result<File> {
-        fs::create_dir_all(&own)?;
-        File::options().create(true).append(true).open(&path)
-    };
-    let file = open().map_err(|error| CommandError::system(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(CommandError::system(&path, error)),
-    }
 }
 
 fn leave_mark(repository: &Repository) -> Result<()> {

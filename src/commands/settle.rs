@@ -73,11 +73,7 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
             find_removal(desk.tip, origin.desk, desk::removal_facts(&session.repository, &id, origin.blob))?;
         match removal {
             // Whoever committed right after a crash did not know that the file was taken away.
-            Removal::ByPerson { .. } if still.contains(&origin.path) => {
-                changes.extend(again(&snapshot, &id, origin)?);
-                landing_ids.push(id);
-            }
-            Removal::ByPerson { commit, by } => {
+            Removal::ByPerson { commit, by } if !still.contains(&origin.path) => {
                 let reason = reason_of(&session.repository.commit(commit)?.message, &id);
                 settled.rejected.push((id.clone(), reason.clone()));
                 notes.push(Note::new(
@@ -86,9 +82,9 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
                     entry_after(context, &story, Fact::Rejected { by, reason, commit }),
                 ));
             }
-            Removal::NotByPerson => {
-                if let Some(bytes) = snapshot.file(&id, "drafted", "md")? {
-                    changes.push(Change { path: origin.path.clone(), blob: origin.blob, bytes: Some(bytes) });
+            Removal::ByPerson { .. } | Removal::NotByPerson => {
+                if let Some(change) = again(&snapshot, &id, origin)? {
+                    changes.push(change);
                     landing_ids.push(id);
                 }
             }

@@ -11,7 +11,7 @@ mod table;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 
 use jiff::Timestamp;
 
@@ -31,9 +31,10 @@ use crate::draft::{self, Draft, Machine, Status};
 use crate::entry::{Drafted, Entry, Fact, Ignored};
 use crate::error::Hint;
 use crate::escalation;
+use crate::git::DRAFTS;
 use crate::git::landing::{Change, Landed};
+use crate::git::lock::OwnLock;
 use crate::git::objects::blob_id;
-use crate::git::{DRAFTS, Repository};
 use crate::id::{DraftId, LENGTH};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Fetched, Message};
@@ -96,7 +97,7 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     for warning in &session.wiring.warnings {
         context.ui.warn(warning);
     }
-    let Some(_ticking) = lock(&session.repository)? else {
+    let Some(_ticking) = session.repository.try_lock(OwnLock::Tick)? else {
         context.ui.say("another tick is under way");
         return Ok(Exit::Done);
     };
@@ -699,11 +700,6 @@ pub fn take_out_secrets(message: &mut Message) {
         kinds.extend(found);
     }
     message.findings.extend(kinds.into_iter().map(|kind| format!("a secret was taken out ({kind})")));
-}
-
-/// Takes the lock of the tick; none where another one holds it.
-fn lock(repository: &Repository) -> Result<Option<File>> {
-    super::send::try_lock(repository, "tick.lock")
 }
 
 /// Names the file of a source's window; the source's name is the operator's, and may be any key of TOML.

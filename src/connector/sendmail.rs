@@ -6,14 +6,13 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Seek};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
@@ -23,6 +22,7 @@ use tokio::time::timeout;
 use crate::connector::mail::write::{recipients, write};
 use crate::failpoint::reached;
 use crate::outgoing::{Capabilities, Outcome, Outgoing};
+use crate::stdin;
 use crate::text;
 
 /// The variables that the program gets, where we have them; no other reaches it.
@@ -93,9 +93,6 @@ impl Transport {
     }
 
     /// Starts the program with the whole mail as its input.
-    ///
-    /// The input is a file in memory and no pipe: whoever reads a pipe takes our death for the end of the
-    /// mail, and would send the half of it.
     fn spawn(&self, outgoing: &Outgoing, bytes: &[u8], lock: Option<&File>) -> io::Result<(Child, File)> {
         let Some((program, arguments)) = self.command.split_first() else {
             return Err(io::Error::new(io::ErrorKind::NotFound, "no command is set"));
@@ -103,9 +100,7 @@ impl Transport {
         let known = |name: &OsString| ENVIRONMENT.iter().any(|known| *name == **known);
         // Dropped when the program has been started: then only it and the caller hold the lock.
         let _inherited = lock.map(inheritable).transpose()?;
-        let mut mail = File::from(memfd_create("mail", MemfdFlags::CLOEXEC)?);
-        mail.write_all(bytes)?;
-        mail.rewind()?;
+        let mail = stdin::in_memory(bytes)?;
         let child = Command::new(program)
             .args(arguments)
             .args(["-i", "-f", &outgoing.from.email, "--"])

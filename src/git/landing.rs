@@ -23,6 +23,7 @@ use rustix::io::Errno;
 
 use super::lease::lease_holder;
 use super::objects::{Batch, Changes, blob_id};
+use super::operations::REBASE;
 use super::{
     DRAFTS, GitError, Head, MAIN, Repository, Result, Swap, from_oid, no_index, to_oid, unwritable,
     unwritable_io,
@@ -176,7 +177,7 @@ pub fn prepare<'r>(
         return Ok(Prepared::Busy(busy));
     }
     if repository.is_rebasing(MAIN)? {
-        return Ok(Prepared::Busy(Busy::Operation("a rebase")));
+        return Ok(Prepared::Busy(Busy::Operation(REBASE)));
     }
     let worktree = match repository.worktree() {
         Some(top) if on_main => Some((top.to_path_buf(), Fingerprint::of(&index_path(repository))?)),
@@ -286,7 +287,7 @@ impl Landing<'_> {
             && self.repository.operation_under_way().is_none()
             && lease_holder(self.repository).is_none();
         if !still || self.repository.swap(MAIN, self.tip, self.commit, subject)? == Swap::Lost {
-            drop(lock);
+            lock.release()?;
             self.retreat(top)?;
             return Ok(Landed::Busy(Busy::Moving));
         }
@@ -337,7 +338,7 @@ impl Landing<'_> {
 }
 
 /// The index's lock, as a link to a file of ours so that [`heal`] knows it after a crash; given back when it
-/// is dropped.
+/// is dropped, which is for the ways out that are errors.
 struct IndexLock {
     path: PathBuf,
     index: PathBuf,
@@ -355,6 +356,13 @@ impl IndexLock {
     /// Puts the file in the place of the index, and gives the lock back by that.
     fn becomes_the_index(self) -> Result<()> {
         fs::rename(&self.path, &self.index).map_err(|error| unwritable_io(&self.index, &error))?;
+        std::mem::forget(self);
+        Ok(())
+    }
+
+    /// Gives the lock back. Where that fails the file it is a link to must stay, for the lock is known by it.
+    fn release(self) -> Result<()> {
+        remove(&self.path)?;
         std::mem::forget(self);
         Ok(())
     }
@@ -398,7 +406,7 @@ pub fn stage(repository: &Repository, path: &str) -> Result<()> {
         }
     };
     if Fingerprint::of(&index)? != before {
-        drop(lock);
+        lock.release()?;
         remove(&own.join(INDEX_ASIDE))?;
         return Err(GitError::Unwritable {
             what: index.display().to_string(),
@@ -647,9 +655,13 @@ fn write_intent(own: &Path, commit: ObjectId, changes: &[Change]) -> Result<()> 
         let verb = if change.bytes.is_some() { "put" } else { "remove" };
         text.push_str(&format!("{verb} {} {}\n", change.blob, change.path));
     }
-    let path = own.join(INTENT);
-    let new = own.join("landing.new");
-    fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| unwritable_io(&path, &error))
+    replace(&own.join(INTENT), &text)
+}
+
+/// Puts a file of ours in the place of another at once; durable with the next flush.
+fn replace(path: &Path, text: &str) -> Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, text).and_then(|()| fs::rename(&new, path)).map_err(|error| unwritable_io(path, &error))
 }
 
 fn index_path(repository: &Repository) -> PathBuf {

@@ -8,8 +8,9 @@ pub mod health;
 pub mod hooks;
 pub mod landing;
 pub mod lease;
+pub mod lock;
 pub mod objects;
-mod operations;
+pub mod operations;
 pub mod program;
 
 use std::fs::File;

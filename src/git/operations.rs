@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Repository, Result, from_oid, unreadable_io};
 
+/// What [`Repository::operation_under_way`] calls a rebase.
+pub const REBASE: &str = "a rebase";
+
 impl Repository {
     /// Tells whether a rebase of `branch` is under way in the main worktree: `HEAD` is detached until it is
     /// done, and then it moves the branch from where that was in the beginning, or fails.
@@ -55,7 +58,7 @@ impl Repository {
             git2::RepositoryState::Bisect => Some("a bisect"),
             git2::RepositoryState::Rebase
             | git2::RepositoryState::RebaseInteractive
-            | git2::RepositoryState::RebaseMerge => Some("a rebase"),
+            | git2::RepositoryState::RebaseMerge => Some(REBASE),
             git2::RepositoryState::ApplyMailbox | git2::RepositoryState::ApplyMailboxOrRebase => {
                 Some("an apply")
             }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::super::{desk, send, settle};
+use super::super::{desk, settle};
 use super::Look;
 use super::finding::Report;
 use super::place;
 use crate::git::health::Lock;
+use crate::git::lock::OwnLock;
 use crate::git::objects::blob_id;
 use crate::git::{LEDGER, landing};
 use crate::ledger::Ledger;
@@ -61,7 +62,7 @@ fn whose(facts: &Facts) -> Whose {
 pub fn look(look: &Look<'_>, report: &mut Report) {
     let repository = &look.session.repository;
     // Without this lock somebody changes the desk right now, and nothing is left over.
-    match send::try_lock(repository, "desk.lock") {
+    match repository.try_lock(OwnLock::Desk) {
         Ok(Some(free)) => {
             drop(free);
             leftovers(look, report);
@@ -142,7 +143,7 @@ fn locks(look: &Look<'_>, report: &mut Report) {
 fn is_ours(look: &Look<'_>, lock: &Lock) -> bool {
     let repository = &look.session.repository;
     let is_ledgers = lock.path == repository.git_dir().join(format!("{LEDGER}.lock"));
-    let nobody_writes = || send::try_lock(repository, "ledger.lock").is_ok_and(|lock| lock.is_some());
+    let nobody_writes = || repository.try_lock(OwnLock::Ledger).is_ok_and(|lock| lock.is_some());
     landing::is_ours(repository, &lock.path) || (is_ledgers && lock.age >= OURS_DEAD_AFTER && nobody_writes())
 }
 

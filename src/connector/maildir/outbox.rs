@@ -1,10 +1,10 @@
 //! A Maildir as an outbox: answers are put into `new`, each under its key, each once.
 //!
 //! `prepare` writes the bytes to `tmp`, `send` is one rename to `new`, and `flush` makes durable what was
-//! prepared or moved, however many they are. The rename is all that
-//! cannot be taken back; an error before it is a failure, an error after it never is. So `prepare`
-//! must not be called for a key that may have been sent: whoever takes the mails out of the outbox
-//! leaves no trace, and only the file in `tmp` proves that a key has not gone.
+//! prepared or moved, however many they are. The rename is all that cannot be taken back; an error before
+//! it is a failure, an error after it never is. So `prepare` must not be called for a key that may have
+//! been sent: whoever takes the mails out of the outbox leaves no trace, and only the file in `tmp` proves
+//! that a key has not gone.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};

@@ -12,7 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{
-    Busy, INDEX_HELD, INTENT, Landed, Landing, Result, heal, index_path, lock_of, remove, unwritable_io,
+    Busy, INDEX_HELD, INTENT, IndexLock, Landed, Landing, Result, heal, index_path, lock_of, remove,
+    unwritable_io,
 };
 use crate::failpoint::reached;
 use crate::git::{Head, MAIN, Repository, Swap};
@@ -56,17 +57,16 @@ fn swap(landing: &Landing<'_>, subject: &str) -> Result<Landed> {
 fn with_index_locked(repository: &Repository, act: impl FnOnce() -> Result<Landed>) -> Result<Landed> {
     let held = repository.own_dir().join(INDEX_HELD);
     fs::write(&held, "").map_err(|error| unwritable_io(&held, &error))?;
-    let lock = lock_of(&index_path(repository));
-    let landed = match fs::hard_link(&held, &lock) {
-        Ok(()) => {
+    let landed = match IndexLock::take(&held, repository) {
+        Ok(lock) => {
             reached("elsewhere.locked");
             let landed = act();
             reached("elsewhere.moved");
-            remove(&lock)?;
+            lock.release()?;
             landed?
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Landed::Busy(Busy::IndexLocked),
-        Err(error) => return Err(unwritable_io(&lock, &error)),
+        Err(error) => return Err(unwritable_io(&lock_of(&index_path(repository)), &error)),
     };
     remove(&held)?;
     Ok(landed)

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     Change, Content, Fingerprint, INDEX_ASIDE, INDEX_HELD, INTENT, IndexLock, content, gone_path, holds,
-    index_entry, index_path, lock_of, place_file, remove, take_away, write_index_aside,
+    index_entry, index_path, lock_of, place_file, remove, replace, take_away, write_index_aside,
 };
 use crate::failpoint::reached;
 use crate::git::objects::{blob_id, remove_dead_keeps};
@@ -54,14 +54,12 @@ pub fn lost(repository: &Repository) -> Result<BTreeSet<String>> {
 
 /// Notes which of them are still lost.
 pub fn note_lost(repository: &Repository, lost: &BTreeSet<String>) -> Result<()> {
-    let own = repository.own_dir();
-    let path = own.join(LOST);
+    let path = repository.own_dir().join(LOST);
     if lost.is_empty() {
         return remove(&path);
     }
-    let new = own.join("lost.new");
     let text: String = lost.iter().map(|path| format!("{path}\n")).collect();
-    fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| unwritable_io(&path, &error))
+    replace(&path, &text)
 }
 
 /// Puts right what a crash in the middle of a landing left behind, and returns what that was.
@@ -129,12 +127,12 @@ pub fn heal(repository: &Repository) -> Result<Healed> {
 
 /// Takes back what was placed on `main` and did not land, where the operator has gone to another branch
 /// since: it would be in the way back.
-fn take_back(repository: &Repository, own: &Path, top: &Path, changes: &[Missed]) -> Result<Vec<String>> {
+fn take_back(repository: &Repository, own: &Path, top: &Path, changes: &[Intended]) -> Result<Vec<String>> {
     let index = git2::Index::open(&index_path(repository)).map_err(|error| no_index(&error))?;
     let mut healed = Vec::new();
-    for (put, blob, path) in changes {
+    for Intended { puts, blob, path } in changes {
         let file = top.join(path);
-        if *put && index.get_path(Path::new(path), 0).is_none() && holds(&file, *blob) {
+        if *puts && index.get_path(Path::new(path), 0).is_none() && holds(&file, *blob) {
             take_away(own, &file, *blob)?;
             healed.push(format!("took back {path}, which had not landed"));
         }
@@ -147,8 +145,7 @@ fn take_back(repository: &Repository, own: &Path, top: &Path, changes: &[Missed]
 pub(super) fn catch_up(repository: &Repository, changes: &[Change]) -> Result<bool> {
     let (Some(top), Some(tip)) = (repository.worktree(), repository.tip(MAIN)?) else { return Ok(true) };
     let own = repository.own_dir();
-    let missed: Vec<Missed> =
-        changes.iter().map(|change| (change.bytes.is_some(), change.blob, change.path.clone())).collect();
+    let missed: Vec<Intended> = changes.iter().map(Intended::of).collect();
     note_gone(repository, Some(tip), &missed)?;
     let index = git2::Index::open(&index_path(repository)).map_err(|error| no_index(&error))?;
     let mut placed = Vec::new();
@@ -177,15 +174,15 @@ pub(super) fn catch_up(repository: &Repository, changes: &[Change]) -> Result<bo
 }
 
 /// Notes what has landed and is not on the branch any more: who removed it did not know that it was there.
-fn note_gone(repository: &Repository, tip: Option<ObjectId>, changes: &[Missed]) -> Result<()> {
+fn note_gone(repository: &Repository, tip: Option<ObjectId>, changes: &[Intended]) -> Result<()> {
     let mut gone = lost(repository)?;
     let known = gone.len();
-    for (put, _, path) in changes {
+    for Intended { puts, path, .. } in changes {
         let there = match tip {
             Some(tip) => repository.entry_at(tip, path)?.is_some(),
             None => false,
         };
-        if *put && !there {
+        if *puts && !there {
             gone.insert(path.clone());
         }
     }
@@ -197,9 +194,9 @@ fn note_gone(repository: &Repository, tip: Option<ObjectId>, changes: &[Missed])
 }
 
 /// Ends what [`take_away`] had begun: a file that holds what we put there goes, any other comes back.
-fn bring_back(own: &Path, top: &Path, changes: &[(bool, ObjectId, String)]) -> Result<Vec<String>> {
+fn bring_back(own: &Path, top: &Path, changes: &[Intended]) -> Result<Vec<String>> {
     let mut healed = Vec::new();
-    for (_, blob, path) in changes {
+    for Intended { blob, path, .. } in changes {
         let aside = gone_path(own, *blob);
         if !holds(&aside, *blob) && aside.exists() {
             match fs::hard_link(&aside, top.join(path)) {
@@ -358,20 +355,20 @@ fn heal_worktree(
     top: &Path,
     landed: bool,
     tip: Option<ObjectId>,
-    changes: &[Missed],
+    changes: &[Intended],
 ) -> Result<Mended> {
     let before = Fingerprint::of(&index_path(repository))?;
     let index = git2::Index::open(&index_path(repository)).map_err(|error| no_index(&error))?;
     let mut restage = Vec::new();
     let mut mended = Mended::default();
-    for (put, blob, path) in changes {
+    for Intended { puts, blob, path } in changes {
         let committed = match tip {
             Some(tip) => repository.entry_at(tip, path)?.map(|entry| entry.id),
             None => None,
         };
         let staged = index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id));
         let file = top.join(path);
-        match (put, landed) {
+        match (puts, landed) {
             (true, true) if committed == Some(*blob) && staged.is_none() && holds(&file, *blob) => {
                 restage.push((path, Some(*blob)));
             }
@@ -424,16 +421,30 @@ fn heal_worktree(
             lock.becomes_the_index()?;
             mended.lines.extend(restage.iter().map(|(path, _)| format!("staged {path} again")));
             mended.is_index_busy = false;
+        } else {
+            lock.release()?;
         }
     }
     remove(&own.join(INDEX_ASIDE))?;
     Ok(mended)
 }
 
-/// A change as an intent notes it: whether something is put there, its blob, and the path.
-type Missed = (bool, ObjectId, String);
+/// A change as an intent notes it.
+struct Intended {
+    /// Whether a file is put there; otherwise one is taken away.
+    puts: bool,
+    blob: ObjectId,
+    path: String,
+}
 
-type Intent = (ObjectId, Vec<Missed>);
+impl Intended {
+    fn of(change: &Change) -> Self {
+        Self { puts: change.bytes.is_some(), blob: change.blob, path: change.path.clone() }
+    }
+}
+
+/// The commit that a landing was about to make, and its changes.
+type Intent = (ObjectId, Vec<Intended>);
 
 fn read_intent(own: &Path) -> Result<Option<Intent>> {
     let path = own.join(INTENT);
@@ -447,12 +458,12 @@ fn read_intent(own: &Path) -> Result<Option<Intent>> {
     let changes = lines
         .filter_map(|line| {
             let mut words = line.splitn(3, ' ');
-            let put = match words.next()? {
+            let puts = match words.next()? {
                 "put" => true,
                 "remove" => false,
                 _ => return None,
             };
-            Some((put, words.next()?.parse().ok()?, words.next()?.to_owned()))
+            Some(Intended { puts, blob: words.next()?.parse().ok()?, path: words.next()?.to_owned() })
         })
         .collect();
     // A power cut may leave the file empty: then nothing was done after it either.
