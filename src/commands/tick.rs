@@ -112,6 +112,7 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
         failed |= tick.take_in(wiring).await?;
     }
     tick.brains.close();
+    tick.clear_left_over()?;
     tick.clear_superseded()?;
     tick.clear_expired(now)?;
     let landed = if options.dry_run { None } else { tick.land()? };

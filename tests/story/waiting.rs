@@ -176,6 +176,41 @@ fn an_untouched_draft_expires_and_is_not_called_rejected() {
 }
 
 #[test]
+fn an_expiry_that_a_crash_cut_off_is_made_good() {
+    let desk = with_policy(LOW);
+    let id = desk.id("invoice");
+    desk.at("2026-12-04T12:00:00Z").with("GIT_DRAFTS_FAILPOINT", "kill:tip.remembered");
+    desk.drafts(&["tick"]);
+    assert_eq!((desk.story(&id).as_str(), desk.files().len()), ("drafted expired", 1));
+    desk.with("GIT_DRAFTS_FAILPOINT", "").tick();
+    assert_snapshot!(desk.seen(), @"
+    From mail
+     ~ [expired]        rnjk  Re: where is my invoice?  an earlier tick did not come to it
+     = [known]          1 message has a draft or an answer already
+    0 drafts wait for you in ~/drafts
+    ");
+    assert_eq!(desk.files(), [""; 0]);
+    assert_eq!(desk.git_says(&["status", "--porcelain"]), "");
+    assert_eq!(desk.try_git(&["revert", "--no-edit", "HEAD"]).code, 0);
+    desk.tick();
+    assert_eq!(desk.files().len(), 1, "a person wants it here");
+}
+
+#[test]
+fn what_waited_for_a_busy_desk_does_not_expire_as_it_comes() {
+    let desk = with_policy(LOW);
+    desk.shell(": >.git/index.lock").succeeds();
+    desk.with_mail("where is invoice 12?").tick();
+    assert_eq!(desk.files().len(), 1);
+    desk.shell("rm .git/index.lock").succeeds();
+    desk.at("2026-12-10T12:00:00Z").tick();
+    desk.tick();
+    assert_eq!(desk.files().len(), 1, "{:?}", desk.files());
+    desk.at("2026-12-24T12:00:00Z").tick();
+    assert_eq!(desk.files(), [""; 0]);
+}
+
+#[test]
 fn scripts_see_what_expired() {
     let desk = with_policy(LOW);
     let id = desk.id("invoice");

@@ -10,10 +10,11 @@ use super::super::Result;
 use super::Tick;
 use super::table::{Outcome, Row};
 use crate::delivery::OnDesk;
+use crate::desk;
 use crate::draft;
 use crate::entry::{Drafted, Entry, Fact, drafted};
 use crate::git::landing::{self, Change};
-use crate::git::{Head, MAIN};
+use crate::git::{Head, MAIN, Person};
 use crate::id::DraftId;
 use crate::message::Message;
 use crate::plan::Action;
@@ -116,10 +117,17 @@ impl Tick<'_> {
         let mut found = Vec::new();
         for (id, story, origin) in self.waiting() {
             let Some(days) = self.policy.expire_days(origin.tier) else { continue };
-            let age = story.last().map(|entry| now.duration_since(entry.at)).unwrap_or_default();
+            let is_over = |since: Timestamp| {
+                now.duration_since(since) >= SignedDuration::from_hours(24 * i64::from(days))
+            };
             let is_cleared = self.cleared.iter().any(|(note, _)| note.id == *id);
-            let is_over = age >= SignedDuration::from_hours(24 * i64::from(days));
-            if is_over && !is_cleared && self.is_untouched(origin)? {
+            if story.last().is_none_or(|entry| !is_over(entry.at)) || is_cleared {
+                continue;
+            }
+            // It may have waited for the desk to be free before anybody could see it.
+            let put = self.put_by(origin)?;
+            let is_shown_long = !put.is_machine() || is_over(put.when);
+            if is_shown_long && self.is_untouched(origin)? {
                 found.push((id.clone(), story.to_vec(), origin.clone(), days));
             }
         }
@@ -129,6 +137,34 @@ impl Tick<'_> {
             self.clear(&id, &story, &origin, Fact::Expired, (Outcome::Expired, reason));
         }
         Ok(())
+    }
+
+    /// Takes a draft off the desk that an earlier tick noted as cleared and died before it was.
+    pub(super) fn clear_left_over(&mut self) -> Result<()> {
+        let mut found = Vec::new();
+        for (id, story) in &self.stories {
+            let (Some(origin), Some(last)) = (drafted(story), story.last()) else { continue };
+            let outcome = match &last.fact {
+                Fact::Expired => (Outcome::Expired, "an earlier tick did not come to it".to_owned()),
+                Fact::Superseded { by } => (Outcome::Superseded, format!("by {by}")),
+                _ => continue,
+            };
+            // A person who brought one back wants it there.
+            let is_left_over = self.desk.on_desk(id) == OnDesk::Draft(origin.blob)
+                && self.put_by(origin)?.is_machine()
+                && self.is_untouched(origin)?;
+            if is_left_over {
+                found.push((id.clone(), story.clone(), origin.clone(), last.fact.clone(), outcome));
+            }
+        }
+        for (id, story, origin, fact, outcome) in found {
+            self.clear(&id, &story, &origin, fact, outcome);
+        }
+        Ok(())
+    }
+
+    fn put_by(&self, origin: &Drafted) -> Result<Person> {
+        Ok(desk::put_by(&self.session.repository, self.desk.tip, &origin.path)?)
     }
 
     fn clear(
