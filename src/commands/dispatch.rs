@@ -549,15 +549,12 @@ impl Dispatcher<'_, '_, '_> {
                 }
             }
             Ok(None) => {}
-            Err(ConnectorError::Away { what }) => {
+            // A login page in its place, or a token that has run out, says nothing about the draft.
+            Err(ConnectorError::Away { what } | ConnectorError::Refused { what, .. }) => {
                 return deferred(
                     format!("the thread could not be read again: {what}"),
                     self.context.now() + TAIL_AGAIN,
                 );
-            }
-            Err(ConnectorError::Refused { what, .. }) => {
-                let reason = format!("the thread could not be read again: {what}");
-                return Checked::Stop(Fact::Failed { reason: reason.clone() }, What::Failed(reason));
             }
         }
         match self.connectors.prepare(transport, &draft.outgoing, self.context.now()).await {

@@ -138,6 +138,22 @@ fn an_answer_waits_while_the_hub_is_down() {
 }
 
 #[test]
+fn a_login_page_in_the_place_of_the_thread_delays_an_answer() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "dedupes = true\ncan_find = true\nthread_tail = true");
+    ask(&hub, 1);
+    desk.tick();
+    hub.always_on("GET /threads", Fault::body(200, "<html>please log in</html>"));
+    desk.approve("question").commit_quietly("yes").send();
+    assert!(desk.seen().contains(". [later]     vsgw -> planner-1"), "{}", desk.seen());
+    assert!(desk.seen().contains("the thread could not be read again"), "{}", desk.seen());
+    assert_eq!(hub.sent().len(), 0);
+    hub.heal();
+    desk.at("2026-11-20T14:00:00Z").send();
+    assert_eq!((hub.sent().len(), desk.files()), (1, Vec::new()), "{}", desk.seen());
+}
+
+#[test]
 fn without_promises_of_the_hub_a_lost_answer_is_unsure() {
     let hub = StateHub::start();
     let desk = with_hub(&hub, "");
