@@ -355,14 +355,21 @@ fn what_a_landing_left_is_put_right() {
     leftovers mended: put right what a landing left that was cut off
     leftovers mended: removed the index lock of a landing that was cut off
     ");
-    fs::write(desk.path(".git/drafts/kept-1"), "mine\n").unwrap();
+    let draft = desk.path(&desk.files()[0]);
+    let mine = fs::read_to_string(&draft).unwrap().replacen("Hello", "Dear", 1);
+    fs::write(desk.path(".git/drafts/kept-1"), &mine).unwrap();
     assert_snapshot!(wrong(&desk), @"
     leftovers.yours wrong: a version of a file of yours is in ~/drafts/.git/drafts/kept-1
       read it, and put it back or delete it: mv ~/drafts/.git/drafts/kept-1 drafts/
     ");
     findings(&desk, &["--fix"], &[]);
-    assert_eq!(fs::read_to_string(desk.path(".git/drafts/kept-1")).unwrap(), "mine\n");
+    assert_eq!(fs::read_to_string(desk.path(".git/drafts/kept-1")).unwrap(), mine);
+    // An object alone is no safe place: git forgets what no branch leads to.
     desk.git(&["hash-object", "-w", ".git/drafts/kept-1"]);
+    findings(&desk, &["--fix"], &[]);
+    assert_eq!(fs::read_to_string(desk.path(".git/drafts/kept-1")).unwrap(), mine);
+    fs::write(&draft, &mine).unwrap();
+    desk.git(&["commit", "-qam", "mine"]);
     assert!(mended(&desk).contains("which git has, too"));
 }
 

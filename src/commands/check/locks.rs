@@ -10,6 +10,7 @@ use super::super::{desk, settle};
 use super::Look;
 use super::finding::Report;
 use super::place;
+use crate::desk::Desk;
 use crate::git::health::Lock;
 use crate::git::lock::OwnLock;
 use crate::git::objects::blob_id;
@@ -154,14 +155,25 @@ fn remove(look: &Look<'_>, lock: &Lock, whose: Whose) -> super::super::Result<()
         return Ok(());
     }
     let _changing = desk::lock(repository)?;
-    fs::remove_file(&lock.path).map_err(|error| super::super::CommandError::system(&lock.path, error))
+    // Another git may have taken it since it was judged: that one is younger.
+    if repository.locks().iter().any(|now| now.path == lock.path && now.age >= lock.age) {
+        fs::remove_file(&lock.path).map_err(|error| super::super::CommandError::system(&lock.path, error))?;
+    }
+    Ok(())
 }
 
 /// Looks for files of the worktree that were moved aside and not put back.
 fn taken_away(look: &Look<'_>, report: &mut Report) {
     let repository = &look.session.repository;
+    let committed = Desk::read(repository).map(|desk| desk.files).unwrap_or_default();
     for path in landing::taken_away(repository) {
-        let is_kept = fs::read(&path).is_ok_and(|bytes| repository.has(blob_id(&bytes)));
+        // The machine's own text, which the ledger has, or one that is on `main`. An object that no branch
+        // leads to is no safe place: git forgets it.
+        let is_kept = fs::read(&path).is_ok_and(|bytes| {
+            let blob = blob_id(&bytes);
+            let is_machines = path.to_string_lossy().ends_with(&blob.to_string());
+            is_machines || committed.iter().any(|file| file.blob == blob)
+        });
         let shown = path.display();
         match (is_kept, look.fix) {
             (true, true) => match fs::remove_file(&path) {
