@@ -28,6 +28,9 @@ impl Repository {
         };
         for worktree in listing {
             let path = worktree.map_err(|error| unreadable_io(&folder, &error))?.path();
+            if is_gone(&path) {
+                continue;
+            }
             let head = match std::fs::read_to_string(path.join("HEAD")) {
                 Ok(head) => head,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -75,6 +78,14 @@ impl Repository {
         };
         merged().unwrap_or(false)
     }
+}
+
+/// Tells whether somebody deleted the worktree with this folder of git's, so that `git worktree prune` would
+/// forget it. One that is locked lies on a disk that is not there now.
+fn is_gone(folder: &Path) -> bool {
+    let place = std::fs::read_to_string(folder.join("gitdir"));
+    let is_missing = |place: String| matches!(Path::new(place.trim_end()).try_exists(), Ok(false));
+    place.is_ok_and(is_missing) && matches!(folder.join("locked").try_exists(), Ok(false))
 }
 
 /// Tells whether a rebase of `branch` is under way in the worktree with this folder of git's.

@@ -285,6 +285,19 @@ fn main_in_a_linked_worktree_is_cleared_when_it_is_back() {
 }
 
 #[test]
+fn a_linked_worktree_that_was_deleted_is_in_nobodys_way() {
+    let desk = desk();
+    play(
+        &desk,
+        "git switch -qc side; git worktree add -q ../main main; git worktree lock ../main; rm -r ../main",
+    );
+    desk.with_mail("Why is the grass green?").tick();
+    assert!(desk.seen().contains("cannot be put on the desk yet"), "it may come back: {}", desk.seen());
+    play(&desk, "git worktree unlock main; git drafts run");
+    assert_eq!(desk.git_says(&["ls-tree", "--name-only", "main", "drafts/"]).lines().count(), 3);
+}
+
+#[test]
 fn housekeeping_alongside_loses_and_repeats_nothing() {
     let desk = desk();
     for number in 0..5 {

@@ -99,7 +99,11 @@ pub fn heal(repository: &Repository) -> Result<Healed> {
     remove(&held)?;
     // libgit2 writes the copy under a lock of its own.
     remove(&lock_of(&aside))?;
-    let Some((commit, changes)) = intent else { return Ok(healed) };
+    let Some((commit, changes)) = intent else {
+        // One that a power cut left empty.
+        remove(&own.join(INTENT))?;
+        return Ok(healed);
+    };
     if remove_stale_ref_lock(repository, MAIN, commit)? {
         healed.lines.push("removed the lock of `main` of a landing that was cut off".to_owned());
     }
@@ -201,8 +205,11 @@ fn bring_back(own: &Path, top: &Path, changes: &[Intended]) -> Result<Vec<String
         if !holds(&aside, *blob) && aside.exists() {
             match fs::hard_link(&aside, top.join(path)) {
                 Ok(()) => healed.push(format!("put {path} back, which was changed as it was taken away")),
-                // Somebody made it anew; the other version is kept where it is, under its own name.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // Somebody made it anew, or is on a branch without the folder; this version is kept where it
+                // is, under its own name.
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) =>
+                {
                     let kept = own.join(format!("{KEPT}{blob}"));
                     fs::rename(&aside, &kept).map_err(|error| unwritable_io(&kept, &error))?;
                     healed.push(format!("another version of {path} is kept in {}", kept.display()));
@@ -305,7 +312,8 @@ pub fn leftovers(repository: &Repository) -> Vec<PathBuf> {
     let own = repository.own_dir();
     let aside = own.join(INDEX_ASIDE);
     let lock = lock_of(&aside);
-    [own.join(INTENT), aside, lock].into_iter().filter(|path| path.exists()).collect()
+    let all = [own.join(INTENT), aside, lock, own.join(INDEX_HELD)];
+    all.into_iter().filter(|path| path.exists()).collect()
 }
 
 /// Returns the files of the worktree that a crash, or a person who was faster, left with us.
@@ -322,7 +330,7 @@ pub fn taken_away(repository: &Repository) -> Vec<PathBuf> {
 pub fn is_ours(repository: &Repository, lock: &Path) -> bool {
     let own = repository.own_dir();
     if *lock == lock_of(&index_path(repository)) {
-        return same_file(&own.join(INDEX_ASIDE), lock);
+        return [INDEX_ASIDE, INDEX_HELD].iter().any(|name| same_file(&own.join(name), lock));
     }
     let Ok(Some((commit, _))) = read_intent(&own) else { return false };
     let content = fs::read_to_string(lock).unwrap_or_default();
