@@ -31,7 +31,7 @@ const NETWORK: [(u64, &str); 11] = [
 pub fn look(look: &Look<'_>, report: &mut Report) {
     let state = &look.session.state;
     match writable(state) {
-        Ok(()) => report.fine("state", format!("state in {}", state.display())),
+        Ok(()) => report.fine("state", format!("state in {}", look.context.shown(state))),
         Err(error) => report.wrong(
             "state",
             format!("{} cannot be written: {error}", state.display()),

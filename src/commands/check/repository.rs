@@ -12,7 +12,7 @@ const ATTRIBUTES: &str = "drafts/** text eol=lf -filter -ident -working-tree-enc
 /// Looks at the repository's features, attributes, objects and worktrees.
 pub fn look(look: &Look<'_>, report: &mut Report) {
     let repository = &look.session.repository;
-    report.fine("repository", format!("repository {}", repository.place().display()));
+    report.fine("repository", format!("repository {}", look.context.shown(repository.place())));
     features(repository, report);
     attributes(repository, report);
     disguises(repository, report);
