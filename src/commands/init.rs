@@ -40,6 +40,7 @@ pub fn run(context: &Context, folder: Option<&Path>, take_over: bool) -> Result<
         // There is none, or the half of one that a crash or a power cut left.
         _ => Repository::init(&place)?,
     };
+    landing::remove_finished_head_lock(&repository)?;
     refuse_unfit(context, &repository)?;
     let made = lay_out(context, &repository, has_signers(context, &wiring_path))?;
     let wired = wire(&repository, &wiring_path)?;

@@ -33,7 +33,7 @@ use crate::id::ObjectId;
 
 pub use heal::{
     Healed, empty_objects, heal, is_ours, leftovers, lost, note_lost, remove_empty_object,
-    remove_empty_objects, remove_own_ref_lock, restarted, taken_away,
+    remove_empty_objects, remove_finished_head_lock, remove_own_ref_lock, restarted, taken_away,
 };
 
 /// One path that shall change, and the blob that it is all about.

@@ -24,6 +24,15 @@ struct Tally {
 }
 
 impl Tally {
+    /// In the long form says at once how one command fared.
+    fn show(&self, command: &str) {
+        if long() {
+            let Self { kills, states, wrong, .. } = self;
+            eprintln!("kill: {command}: {kills} kills, {states} states, {} wrong", wrong.len());
+            wrong.iter().for_each(|what| eprintln!("kill: {what}"));
+        }
+    }
+
     fn add(&mut self, other: Tally) {
         self.kills += other.kills;
         self.states += other.states;
@@ -48,11 +57,7 @@ fn points(calls: Vec<Call>, short: usize) -> Vec<Call> {
 fn check(scene: &Scene, seen: &mut BTreeSet<u64>, arguments: &[&str], follow: bool, short: usize) -> Tally {
     let mut tally = Tally::default();
     let desk = scene.bed.restore();
-    let points = points(strace::calls(desk, arguments, follow), short);
-    if long() {
-        eprintln!("kill: {:?} {arguments:?}: {} calls", scene.receiver, points.len());
-    }
-    for call in points {
+    for call in points(strace::calls(desk, arguments, follow), short) {
         scene.bed.restore();
         let output = strace::inject(desk, arguments, follow, &call, "signal=KILL");
         scene.settle();
@@ -71,6 +76,7 @@ fn check(scene: &Scene, seen: &mut BTreeSet<u64>, arguments: &[&str], follow: bo
             tally.unsure_arrived += usize::from(scene.delivered("approved") > 0);
         }
     }
+    tally.show(&format!("{:?} {arguments:?}", scene.receiver));
     tally
 }
 
@@ -187,13 +193,19 @@ fn init() -> Tally {
             continue;
         }
         desk.with_mail("where is my invoice?").tick();
-        desk.approve("invoice").commit("yes");
+        desk.approve("invoice");
+        let committed = desk.try_git(&["commit", "-qam", "yes"]);
+        if committed.code != 0 {
+            tally.wrong.push(format!("{place}\n  {}", committed.err));
+            continue;
+        }
         let sent = desk.sent().len();
         let fsck = desk.try_git(&["fsck", "--strict", "--no-dangling"]);
         if sent != 1 || fsck.code != 0 || !fsck.out.is_empty() {
             tally.wrong.push(format!("{place}\n  sent {sent} times; fsck: {}{}", fsck.out, fsck.err));
         }
     }
+    tally.show("init");
     tally
 }
 

@@ -9,6 +9,20 @@ use crate::approve::with_answer;
 use crate::support::desk::Desk;
 
 #[test]
+fn a_lock_of_head_that_a_death_left_is_taken_away() {
+    let desk = Desk::unmade();
+    desk.drafts(&["init"]).succeeds();
+    // libgit2 makes `HEAD` by a link to its lock, and takes the lock away last.
+    std::fs::hard_link(desk.path(".git/HEAD"), desk.path(".git/HEAD.lock")).unwrap();
+    desk.drafts(&["init"]).succeeds();
+    desk.commit_file("notes.md", "mine\n");
+    // Any other may be a living git's.
+    std::fs::write(desk.path(".git/HEAD.lock"), "").unwrap();
+    desk.drafts(&["init"]);
+    assert!(desk.path(".git/HEAD.lock").exists());
+}
+
+#[test]
 fn a_new_desk_is_made_with_its_wiring() {
     let desk = Desk::unmade();
     desk.drafts(&["init"]).succeeds();

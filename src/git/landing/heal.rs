@@ -244,6 +244,14 @@ fn remove_stale_ref_lock(repository: &Repository, branch: &str, ours: ObjectId) 
     Ok(false)
 }
 
+/// Removes the lock of `HEAD` that is `HEAD` itself: libgit2 makes a new one by a link to its lock, and the
+/// lock stays if that is the last thing that it does.
+pub fn remove_finished_head_lock(repository: &Repository) -> Result<()> {
+    let head = repository.git_dir().join("HEAD");
+    let lock = lock_of(&head);
+    if same_file(&head, &lock) { remove(&lock) } else { Ok(()) }
+}
+
 /// Removes the lock file of a branch that only we write, if it is older than any write of ours takes.
 ///
 /// For whoever holds the lock that all writers of that branch take first.
