@@ -11,7 +11,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::{
-    CommandError, Context, Exit, Result, approve, check, demo, diff, edit, hook, init, list, log, man,
+    CommandError, Context, Exit, Result, approve, check, demo, diff, edit, hook, init, list, log, man, pause,
     reject, resolve, run, send, show, status, tick,
 };
 use crate::ui::{ColorChoice, Ui};
@@ -70,6 +70,17 @@ enum Verb {
     },
     /// Take in new messages, then send what is approved; for a timer or cron
     Run,
+    /// Draft nothing and send nothing until `resume`
+    Pause {
+        /// For how long: 30m, 2h, 7d or 4w
+        #[arg(long = "for", value_name = "TIME")]
+        length: Option<String>,
+        /// Why, for whoever looks at `status`
+        #[arg(long, value_name = "TEXT")]
+        why: Option<String>,
+    },
+    /// Go on after `pause`
+    Resume,
     /// Take in new messages and put drafts on the desk; sends nothing
     Tick(TickArguments),
     /// Send what is approved
@@ -296,6 +307,8 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Demo { folder } => demo::run(context, folder.as_deref()),
         Verb::Init { folder, take_over } => init::run(context, folder.as_deref(), take_over),
         Verb::Run => run::run(context),
+        Verb::Pause { length, why } => pause::pause(context, length.as_deref(), why.as_deref()),
+        Verb::Resume => pause::resume(context),
         Verb::Tick(TickArguments { dry_run, brain, max, all, format }) => {
             let options = tick::Options {
                 dry_run,

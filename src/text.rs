@@ -3,6 +3,7 @@
 //! Whatever a person cannot see must not reach a draft, a terminal or a brain unseen: control,
 //! bidirectional and invisible characters become visible marks. Nothing here ever drops text.
 
+use jiff::SignedDuration;
 use unicode_width::UnicodeWidthStr;
 
 /// Returns `text` with every invisible or terminal-controlling character shown as a mark.
@@ -119,6 +120,21 @@ pub fn bounded(text: &str, bytes_max: usize) -> (&str, bool) {
     (&text[..end], true)
 }
 
+/// Reads a time span: `30m`, `12h`, `7d` or `4w`, at most ten years; nothing else.
+pub fn duration(text: &str) -> Option<SignedDuration> {
+    let unit_seconds = match text.bytes().last()? {
+        b'm' => 60,
+        b'h' => 3600,
+        b'd' => 24 * 3600,
+        b'w' => 7 * 24 * 3600,
+        _ => return None,
+    };
+    let digits = &text[..text.len() - 1];
+    let count: i64 = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
+    let seconds = count.checked_mul(unit_seconds)?;
+    (1..=3650 * 24 * 3600).contains(&seconds).then(|| SignedDuration::from_secs(seconds))
+}
+
 /// Returns lower-case ASCII letters and digits of `text`, words joined by `-`, for file names.
 pub fn slug(text: &str, length_max: usize) -> String {
     let mut slug = String::new();
@@ -175,6 +191,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        for (text, hours) in [("12h", 12), ("120m", 2), ("7d", 168), ("4w", 672), ("3650d", 87_600)] {
+            assert_eq!(duration(text), Some(SignedDuration::from_hours(hours)), "{text}");
+        }
+        for text in
+            ["", "7", "d", "0d", "-1d", "+1d", "1.5h", "3651d", "7 d", "7D", "99999999999999999999w", "1é"]
+        {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn hidden_characters_become_marks() {

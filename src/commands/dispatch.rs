@@ -11,6 +11,7 @@ use std::fs::File;
 use jiff::{SignedDuration, Timestamp};
 
 use super::judgement::{self, Case, Stop};
+use super::pause::{self, Paused};
 use super::settle::{self, entry_after, subject};
 use super::wire::Connectors;
 use super::{Context, Result, Session};
@@ -279,6 +280,15 @@ impl Dispatcher<'_, '_, '_> {
                 }
             }
         }
+        if let Some(paused) = self.paused() {
+            for claim in std::mem::take(&mut claims) {
+                let story = stories.iter().find(|(id, _)| *id == claim.id);
+                self.tell(&claim.id, story.map_or(&[], |(_, story)| story), held_by(&paused));
+            }
+            for draft in std::mem::take(&mut outbound) {
+                self.tell(&draft.id, &draft.story, held_by(&paused));
+            }
+        }
         let noted = subject("noted", notes.iter().map(|note| &note.id));
         let added = self.ledger.append(&notes, &noted, self.context.now())?;
         let mut moved = !added.is_empty();
@@ -405,12 +415,16 @@ impl Dispatcher<'_, '_, '_> {
             ready.iter().map(|draft| self.note(&draft.id, &draft.story, Fact::Sending)).collect();
         let names = subject("sending", begins.iter().map(|note| &note.id));
         // Last of all: is `main` still what these were judged on? If not, the next round judges them again.
-        if self.session.repository.tip(MAIN)? != Some(self.desk.tip) {
+        if self.session.repository.tip(MAIN)? != Some(self.desk.tip) || self.paused().is_some() {
             return Ok(());
         }
         let begun = self.ledger.append(&begins, &names, self.context.now())?;
         let mut transmitted = Vec::new();
         for draft in ready.iter().filter(|draft| begun.contains(&draft.id)) {
+            // The rest of a batch goes to a receiver that dedupes: the next run transmits or settles it.
+            if !transmitted.is_empty() && self.paused().is_some() {
+                break;
+            }
             *self.tries.entry(draft.id.clone()).or_default() += 1;
             let outcome =
                 self.connectors.send(transport, &draft.outgoing, self.lock, self.context.now()).await;
@@ -622,6 +636,10 @@ impl Dispatcher<'_, '_, '_> {
         }
     }
 
+    fn paused(&self) -> Option<Paused> {
+        pause::paused(self.session, self.context.now())
+    }
+
     fn budget(&self, snapshot: &Snapshot<'_>, policy: &Policy) -> Result<usize> {
         let now = self.context.now();
         let sent = snapshot.sends_since(now - SignedDuration::from_hours(1))?;
@@ -759,6 +777,10 @@ pub fn rendered(
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(Some(render::outgoing(key, at, from, origin, &found, attachments)))
+}
+
+fn held_by(paused: &Paused) -> What {
+    What::Held { why: paused.sentence(), hint: Some(paused.way_out.to_owned()) }
 }
 
 fn last_fact(story: &[Entry]) -> Option<&Fact> {

@@ -16,6 +16,7 @@ pub mod list;
 pub mod log;
 pub mod man;
 pub mod overview;
+pub mod pause;
 pub mod reject;
 pub mod resolve;
 pub mod run;

@@ -6,10 +6,19 @@
 use std::env;
 use std::process::Command;
 
-use super::{CommandError, Context, Exit, Result};
+use super::{CommandError, Context, Exit, Result, Session, pause};
 
 /// Runs the command.
 pub fn run(context: &Context) -> Result<Exit> {
+    let session = Session::open(context)?;
+    let now = context.now();
+    if let Some(paused) = pause::paused(&session, now) {
+        if pause::is_reminder_due(&session, now) {
+            context.ui.say(paused.sentence());
+            context.ui.hint(paused.way_out);
+        }
+        return Ok(Exit::Done);
+    }
     let program =
         env::current_exe().map_err(|error| CommandError::System { what: "git-drafts".to_owned(), error })?;
     let mut worst = 0;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::overview::{Item, Place, items};
-use super::{CommandError, Context, Exit, Result, Session, tick};
+use super::{CommandError, Context, Exit, Result, Session, pause, tick};
 use crate::desk::Desk;
 use crate::draft::Status;
 use crate::entry::Fact;
@@ -55,6 +55,12 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
     let ui = &context.ui;
     let now = context.now();
     ui.out(format!("On desk {}, {}.", context.shown(session.repository.place()), last_tick(session, now)));
+    if let Some(paused) = pause::paused(session, now) {
+        let mut sentence = paused.sentence();
+        sentence.replace_range(..1, "P");
+        ui.out(ui.paint(Tone::Bad, format!("{sentence}.")));
+        ui.out(format!("  (nothing is drafted or sent; {})", paused.way_out));
+    }
     let length = shown_length(items.iter().map(|item| &item.id));
     let sections: [(Place, &str, &str); 10] = [
         (Place::ApprovedHere, "Approved, not committed yet:", "use \"git commit\" to send"),
@@ -238,7 +244,11 @@ fn json_of(context: &Context, session: &Session, items: &[Item]) -> Value {
         "desk": session.repository.place().display().to_string(),
         "drafts": items.iter().map(|item| item_json(item, now)).collect::<Vec<_>>(),
         "unsure": unsure,
-        "paused": Value::Null,
+        "paused": pause::paused(session, now).map(|paused| json!({
+            "since": paused.since.map(|time| time.to_string()),
+            "until": paused.until.map(|time| time.to_string()),
+            "why": paused.why,
+        })),
         "last_tick": tick::last_run(session).map(|time| json!({ "at": time.to_string() })),
     })
 }

@@ -19,6 +19,7 @@ use self::ask::{Answer, Brains, Open};
 use self::table::{Made, Outcome, Row, Table};
 use self::telling::Due;
 use super::judgement;
+use super::pause;
 use super::settle::{self, Bundle, subject};
 use super::wire::source;
 use super::{Context, Exit, Result, Session};
@@ -101,6 +102,11 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
         context.ui.say("another tick is under way");
         return Ok(Exit::Done);
     };
+    if let Some(paused) = pause::paused(&session, now) {
+        context.ui.say(paused.sentence());
+        context.ui.hint(paused.way_out);
+        return Ok(Exit::Done);
+    }
     let ledger = session.ledger()?;
     if !options.dry_run {
         let settled = settle::settle(context, &session, &ledger)?;

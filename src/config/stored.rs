@@ -665,22 +665,9 @@ fn in_order<K>(sections: Sections<K>) -> Vec<(Spanned<String>, Section<K>)> {
     sections
 }
 
-/// Reads `30m`, `12h`, `7d`, `4w` (at most ten years) or `all`, which is none; nothing else.
+/// Reads a time span as [`text::duration`] does, or `all`, which is none.
 fn age_of(text: &str) -> Option<Option<SignedDuration>> {
-    if text == "all" {
-        return Some(None);
-    }
-    let unit_seconds = match text.bytes().last()? {
-        b'm' => 60,
-        b'h' => 3600,
-        b'd' => 24 * 3600,
-        b'w' => 7 * 24 * 3600,
-        _ => return None,
-    };
-    let digits = &text[..text.len() - 1];
-    let count: i64 = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
-    let seconds = count.checked_mul(unit_seconds)?;
-    (1..=3650 * 24 * 3600).contains(&seconds).then(|| Some(SignedDuration::from_secs(seconds)))
+    if text == "all" { Some(None) } else { text::duration(text).map(Some) }
 }
 
 fn is_command(words: &[String]) -> bool {
@@ -1127,23 +1114,9 @@ mod tests {
         assert!(!format!("{unquoted:?}").contains("s3cr3t"), "{unquoted:?}");
     }
 
-    #[test]
-    fn ages_are_a_number_and_a_unit() {
-        for (text, hours) in [("12h", 12), ("120m", 2), ("7d", 168), ("4w", 672), ("3650d", 87_600)] {
-            assert_eq!(age_of(text), Some(Some(SignedDuration::from_hours(hours))), "{text}");
-        }
-        assert_eq!(age_of("all"), Some(None));
-        for text in
-            ["", "7", "d", "0d", "-1d", "+1d", "1.5h", "3651d", "7 d", "7D", "99999999999999999999w", "1é"]
-        {
-            assert_eq!(age_of(text), None, "{text}");
-        }
-    }
-
     proptest! {
         #[test]
         fn no_text_breaks_the_reading(text in ".*", value in "[\\[\\]{}=\"a-z0-9~/. \n-]{0,60}") {
-            let _ = age_of(&text);
             let _ = parse(&text);
             let _ = wiring(&format!("{HUB}token = {value}"));
             let _ = wiring(&format!("{HUB}[source.hub.paths]\nread = {value}"));

@@ -9,7 +9,8 @@ use crate::approve::wait_until;
 use crate::support::desk::{Desk, PROGRAM};
 
 /// A desk whose answers go to a program that keeps each mail, and hangs while there is a file `hang`.
-fn with_sendmail() -> Desk {
+/// A desk with one draft, whose mail goes out by a script that keeps it.
+pub fn with_sendmail() -> Desk {
     let wiring = "version = 1\n[desk]\npath = \"drafts\"\n[source.mail]\nkind = \"maildir\"\npath = \"mail/inbox\"\n\
         address = [\"Sam Hill <sam@example.com>\"]\ntransport = \"post\"\n[transport.post]\nkind = \"sendmail\"\n\
         command = [\"HOME/sendmail\"]\n[limits]\nmessages_since = \"all\"\n[notify]\nenabled = false\n";

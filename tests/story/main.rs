@@ -14,6 +14,7 @@ mod hub;
 mod init;
 mod laundering;
 mod ledger;
+mod pause;
 mod reject;
 mod signed;
 mod tick;

@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::task::JoinSet;
 
-use super::super::wire;
 use super::super::{CommandError, Context, Result, Session};
+use super::super::{pause, wire};
 use crate::brain::model::{Asked, Model};
 use crate::brain::retry::Fault;
 use crate::brain::rules::{self, Catalogue};
@@ -79,6 +79,7 @@ pub struct Open<'m> {
 /// The brains of one tick.
 pub struct Brains<'s> {
     context: &'s Context,
+    session: &'s Session,
     instructions: String,
     brains: BTreeMap<String, Brain>,
     waiting: Waiting,
@@ -142,7 +143,7 @@ impl<'s> Brains<'s> {
     /// fetched yet, and no tunnel is opened.
     pub fn load<'n>(
         context: &'s Context,
-        session: &Session,
+        session: &'s Session,
         desk: &Desk,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<Self> {
@@ -185,7 +186,7 @@ impl<'s> Brains<'s> {
             brains.insert(name, brain);
         }
         let waiting = Waiting::read(session.state.join("waiting"), context.now());
-        Ok(Self { context, instructions, brains, waiting })
+        Ok(Self { context, session, instructions, brains, waiting })
     }
 
     /// Asks `brain` about the last message of each thread, and about the one before where that wants no
@@ -243,6 +244,9 @@ impl<'s> Brains<'s> {
 
     /// Returns what happens with a question now.
     async fn step(&mut self, next: &Question, threads: &[Vec<Open<'_>>]) -> Step {
+        if pause::paused(self.session, self.context.now()).is_some() {
+            return Step::Waits;
+        }
         let message = threads[next.thread][next.place].message;
         let state = match self.brains.get_mut(&next.brain) {
             None => return Step::Answered(Answer::Away(format!("brain `{}` is not loaded", next.brain))),
