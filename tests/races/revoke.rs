@@ -49,32 +49,40 @@ impl Edges {
     }
 }
 
+/// The races of one desk: few, for every look at it reads the story of each draft.
+const RACES_PER_DESK: usize = 36;
+
 #[test]
 fn what_was_taken_back_before_its_claim_is_never_sent() {
-    let races = sized(36, 480);
-    let desk = with_post();
-    desk.with("GIT_DRAFTS_HOOK", "off");
-    for number in 0..races + 2 {
-        desk.with_mail(&format!("where is invoice {number}?"));
-    }
-    desk.tick();
-    let drafts = desk.files();
-    let lengths = [&drafts[0], &drafts[1]].map(|draft| {
-        approve(&desk, draft);
-        timed(|| _ = desk.send())
-    });
-    let length = lengths[0].min(lengths[1]);
-
+    let desks = sized(1, 14);
+    let races = desks * RACES_PER_DESK;
     let mut dice = Dice::new(3);
-    let mut edges: Vec<Edges> =
-        WAYS.iter().map(|_| Edges { claim: length / 4, sending: length / 2 }).collect();
+    let mut edges: Vec<Edges> = Vec::new();
     let mut sides: BTreeMap<Side, usize> = BTreeMap::new();
-    for (number, draft) in drafts[2..].iter().enumerate() {
-        let way = number % WAYS.len();
-        let delay = edges[way].delay(number / WAYS.len(), length, &mut dice);
-        let side = race(&desk, draft, WAYS[way], delay);
-        edges[way].learn(side, length);
-        *sides.entry(side).or_default() += 1;
+    for _ in 0..desks {
+        let desk = with_post();
+        desk.with("GIT_DRAFTS_HOOK", "off");
+        for number in 0..RACES_PER_DESK + 2 {
+            desk.with_mail(&format!("where is invoice {number}?"));
+        }
+        desk.tick();
+        let drafts = desk.files();
+        let lengths = [&drafts[0], &drafts[1]].map(|draft| {
+            approve(&desk, draft);
+            timed(|| _ = desk.send())
+        });
+        let length = lengths[0].min(lengths[1]);
+        if edges.is_empty() {
+            edges.extend(WAYS.iter().map(|_| Edges { claim: length / 4, sending: length / 2 }));
+        }
+        for (number, draft) in drafts[2..].iter().enumerate() {
+            let way = number % WAYS.len();
+            let delay = edges[way].delay(number / WAYS.len(), length, &mut dice);
+            let side = race(&desk, draft, WAYS[way], delay);
+            edges[way].learn(side, length);
+            *sides.entry(side).or_default() += 1;
+        }
+        fsck(&desk);
     }
     println!(
         "proof: revocation: {races} races in {} ways, 0 sent that were taken back before a claim, {sides:?}",
@@ -82,7 +90,6 @@ fn what_was_taken_back_before_its_claim_is_never_sent() {
     );
     assert!(sides.contains_key(&Side::BeforeClaim) && sides.contains_key(&Side::Sent), "{sides:?}");
     assert!(sides.contains_key(&Side::Withdrawn) || races < 100, "{sides:?}");
-    fsck(&desk);
 }
 
 fn approve(desk: &Desk, draft: &str) {
