@@ -193,6 +193,25 @@ fn a_brain_is_not_asked_with_one_of_our_credentials() {
     assert_eq!(server.seen().len(), 1);
 }
 
+#[test]
+fn a_credential_that_is_fetched_late_in_a_tick_is_taken_out_by_the_next_one() {
+    let (hub, credential) = (StateHub::start(), credential());
+    let desk = Desk::with_wiring(&format!(
+        "version = 1\n[desk]\npath = \"drafts\"\n[source.mail]\nkind = \"maildir\"\npath = \"mail/inbox\"\n\
+         address = [\"Sam Hill <sam@example.com>\"]\ntransport = \"out\"\n\
+         [transport.out]\nkind = \"maildir\"\npath = \"mail/outbox\"\n\
+         [source.zhub]\nkind = \"hub\"\nurl = \"{}\"\nagent = \"coder\"\ntoken = {{ env = \"HUB_TOKEN\" }}\n\
+         [limits]\nmessages_since = \"all\"\n[notify]\nenabled = false\n",
+        hub.url()
+    ));
+    desk.with("HUB_TOKEN", &credential);
+    desk.receive(&Mail { body: &format!("Is {credential} yours?\n"), ..Mail::default() }).tick();
+    assert!(desk.seen().contains("the next tick takes it out"), "{}", desk.seen());
+    assert!(!kept(&desk).contains(&credential) && desk.files().is_empty());
+    desk.tick();
+    assert!(desk.text("drafts/").contains("> Is [secret:known] yours?"), "{}", desk.seen());
+}
+
 // Answers.
 
 #[test]
