@@ -5,14 +5,19 @@
 //! note `sending`, transmit, note the outcome. It never talks to a brain, never reads the worktree,
 //! and never takes "could not read" for "is not there". The caller holds the sender's lock.
 
+mod event;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::judgement::{self, Case, Stop};
+use super::leaving;
 use super::pause::{self, Paused};
+use super::secrets::{self, Make};
 use super::settle::{self, entry_after, subject};
+use super::tick::guarding::as_seen;
 use super::wire::Connectors;
 use super::{Context, Result, Session};
 use crate::connector::ConnectorError;
@@ -23,6 +28,7 @@ use crate::entry::{Claimed, Drafted, Entry, Fact, claim, drafted};
 use crate::error::Hint;
 use crate::git::landing::{Change, Landed};
 use crate::git::{MAIN, Repository};
+use crate::guard::Secrets;
 use crate::id::{DraftId, ObjectId};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Address, Message, sha256_hex};
@@ -30,6 +36,8 @@ use crate::outgoing::{Attachment, Capabilities, Found, Key, Outcome, Outgoing};
 use crate::policy::Policy;
 use crate::render;
 use crate::text;
+
+pub use self::event::{Event, What};
 
 /// The most rounds of one pass: each round takes every draft one step further.
 const ROUNDS_MAX: usize = 12;
@@ -49,59 +57,6 @@ const LIMIT_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// When a thread's tail that could not be read is read again.
 const TAIL_AGAIN: SignedDuration = SignedDuration::from_mins(5);
-
-/// Something that happened to a draft, to be told.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// The draft.
-    pub id: DraftId,
-    /// What happened.
-    pub what: What,
-    /// The transport's or the source's name.
-    pub connector: String,
-    /// Whom it goes to.
-    pub to: String,
-    /// Its subject.
-    pub subject: String,
-}
-
-/// What happened to a draft.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// The other side has it.
-    Sent,
-    /// The sink only noted what it would do.
-    Rehearsed,
-    /// It is approved, and something forbids sending it.
-    Held {
-        /// What.
-        why: String,
-        /// What to do about it.
-        hint: Option<String>,
-    },
-    /// It goes later.
-    Later {
-        /// When.
-        until: Timestamp,
-        /// Why.
-        why: String,
-    },
-    /// The other side said no.
-    Failed(String),
-    /// Nobody knows whether it went.
-    Unsure(String),
-    /// The thread moved on.
-    Stale {
-        /// What came is an answer of our own.
-        ours: bool,
-    },
-    /// The approval was taken back in time.
-    Withdrawn(String),
-    /// A person rejected it.
-    Rejected(String),
-    /// It was changed after it went.
-    EditedAfter,
-}
 
 /// What one pass did.
 #[derive(Debug, Default)]
@@ -194,6 +149,12 @@ impl Dispatcher<'_, '_, '_> {
         let claimed =
             stories.iter().filter(|(_, story)| matches!(last_fact(story), Some(Fact::Claimed(_)))).count();
         let mut budget = self.budget(&snapshot, &policy)?.saturating_sub(claimed);
+        let leaves = |(id, story): &&(DraftId, Vec<Entry>)| {
+            next(desk.on_desk(id), story, &self.facts(story)).may_send()
+        };
+        let leaving: Vec<&Drafted> =
+            stories.iter().filter(leaves).filter_map(|(_, story)| drafted(story)).collect();
+        let secrets = leaving::known(self.context, self.session, self.connectors, &leaving).await?;
         let (mut notes, mut claims, mut outbound, mut clear) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (id, story) in &stories {
@@ -201,6 +162,7 @@ impl Dispatcher<'_, '_, '_> {
             let case = |blob, waits| Case {
                 context: self.context,
                 session: self.session,
+                secrets: &secrets,
                 desk: &desk,
                 snapshot: &snapshot,
                 policy: &policy,
@@ -243,7 +205,7 @@ impl Dispatcher<'_, '_, '_> {
                         let busy = story.last().and_then(|last| busy_until(last, self.context.now()));
                         let earlier = if busy.is_some() { Earlier::Unknown } else { Earlier::NotThere };
                         match (self.still_stands(&case_of(story)), busy) {
-                            (Ok(()), _) => outbound.extend(self.outbound(id, story, Some(earlier))),
+                            (Ok(()), _) => outbound.extend(self.outbound(id, story, Some(earlier), &secrets)),
                             (Err(why), Some(until)) => self.later(id, story, until, &why),
                             (Err(why), None) => notes.push(self.withdrawn(id, story, &why)),
                         }
@@ -261,13 +223,13 @@ impl Dispatcher<'_, '_, '_> {
                     }
                 },
                 Step::Resend => match self.still_stands(&case_of(story)) {
-                    Ok(()) => outbound.extend(self.outbound(id, story, Some(Earlier::Unknown))),
+                    Ok(()) => outbound.extend(self.outbound(id, story, Some(Earlier::Unknown), &secrets)),
                     Err(why) => {
                         notes.push(self.unsure(id, story, &format!("it may have gone, and now: {why}")))
                     }
                 },
                 Step::Send { blob, .. } => match self.still_stands(&case(blob, false)) {
-                    Ok(()) => outbound.extend(self.outbound(id, story, None)),
+                    Ok(()) => outbound.extend(self.outbound(id, story, None, &secrets)),
                     Err(why) => notes.push(self.withdrawn(id, story, &why)),
                 },
                 Step::Claim { blob, generation } => {
@@ -365,13 +327,25 @@ impl Dispatcher<'_, '_, '_> {
         }
     }
 
-    /// Renders a claim from what the ledger keeps of it.
-    fn outbound(&mut self, id: &DraftId, story: &[Entry], began: Option<Earlier>) -> Option<Outbound> {
+    /// Renders a claim from what the ledger keeps of it, and looks for secrets in the very bytes.
+    fn outbound(
+        &mut self,
+        id: &DraftId,
+        story: &[Entry],
+        began: Option<Earlier>,
+        secrets: &Secrets,
+    ) -> Option<Outbound> {
         let ((entry, claimed), origin) = (claim(story)?, drafted(story)?);
         let from = self.connectors.our_address(&origin.source);
         let key = Key::new(id, entry.generation, self.ledger.desk());
         match rendered(&self.session.repository, key, entry.at, from, origin, claimed) {
             Ok(Some(outgoing)) => {
+                let looked =
+                    leaving::check(self.context, self.session, secrets, id, &origin.source, &outgoing);
+                if let Err(Stop::Held { why, hint }) = looked {
+                    self.tell(id, story, What::Held { why, hint });
+                    return None;
+                }
                 let (claimed, origin, story) = (claimed.clone(), origin.clone(), story.to_vec());
                 Some(Outbound { id: id.clone(), claimed, origin, outgoing, began, story })
             }
@@ -464,7 +438,7 @@ impl Dispatcher<'_, '_, '_> {
             match self.checked(transport, &draft).await {
                 Checked::Ready => ready.push(draft),
                 Checked::Stop(fact, what) => {
-                    notes.push(self.note(&draft.id, &draft.story, fact));
+                    notes.push(self.note(&draft.id, &draft.story, *fact));
                     self.tell(&draft.id, &draft.story, what);
                 }
             }
@@ -548,7 +522,7 @@ impl Dispatcher<'_, '_, '_> {
         }
         let deferred = |reason: String, until: Timestamp| {
             Checked::Stop(
-                Fact::Deferred { until, reason: reason.clone() },
+                Box::new(Fact::Deferred { until, reason: reason.clone() }),
                 What::Later { until, why: reason },
             )
         };
@@ -559,7 +533,10 @@ impl Dispatcher<'_, '_, '_> {
                 let known = last_known(&draft.story).unwrap_or(&draft.origin.message);
                 if let Some(newer) = newer(&tail, known, draft.origin.date, &ours) {
                     let ours = ours.iter().any(|our| our.same_mailbox(&newer.from));
-                    return Checked::Stop(Fact::Stale { newer: newer.id.clone() }, What::Stale { ours });
+                    return Checked::Stop(
+                        Box::new(Fact::Stale { newer: newer.id.clone() }),
+                        What::Stale { ours },
+                    );
                 }
             }
             Ok(None) => {}
@@ -575,7 +552,7 @@ impl Dispatcher<'_, '_, '_> {
             Ok(()) => Checked::Ready,
             Err(Outcome::Deferred { until, reason }) => deferred(reason, until),
             Err(Outcome::Failed { reason }) => {
-                Checked::Stop(Fact::Failed { reason: reason.clone() }, What::Failed(reason))
+                Checked::Stop(Box::new(Fact::Failed { reason: reason.clone() }), What::Failed(reason))
             }
             // Preparing sends nothing, so there is nothing else to be unsure about.
             Err(Outcome::Unsure { reason } | Outcome::Delivered { receipt: reason }) => {
@@ -589,6 +566,7 @@ impl Dispatcher<'_, '_, '_> {
     fn drop_what_was_known(&self, tail: &mut Vec<Message>, draft: &Outbound) {
         let Some(drafted_at) = draft.story.first().map(|entry| entry.at) else { return };
         let Ok(snapshot) = self.ledger.snapshot() else { return };
+        let Ok(secrets) = secrets::load(self.context, self.session, Make::Yes) else { return };
         let was_known = |message: &Message| {
             let id = DraftId::derive(&message.id, crate::id::LENGTH);
             let story = snapshot.story(&id).unwrap_or_default();
@@ -597,9 +575,8 @@ impl Dispatcher<'_, '_, '_> {
                 Some(Fact::Drafted(origin)) => Some((&origin.message, &origin.digest)),
                 _ => None,
             };
-            let mut seen = message.clone();
-            super::tick::take_out_secrets(&mut seen);
-            about == Some((&message.id, &seen.digest()))
+            let digests = as_seen(&secrets, message);
+            about.is_some_and(|(id, digest)| *id == message.id && digests.contains(digest))
                 && story.first().is_some_and(|entry| entry.at <= drafted_at)
         };
         tail.retain(|message| message.id == draft.origin.message || !was_known(message));
@@ -744,7 +721,7 @@ enum Answer {
 
 enum Checked {
     Ready,
-    Stop(Fact, What),
+    Stop(Box<Fact>, What),
 }
 
 /// Returns the newest message of the thread that a person knew of when approving again: the one that

@@ -16,6 +16,7 @@ mod laundering;
 mod ledger;
 mod pause;
 mod reject;
+mod secrets;
 mod signed;
 mod tick;
 mod undo;

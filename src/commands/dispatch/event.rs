@@ -1,0 +1,58 @@
+//! What becomes of drafts in a pass of the sender, in the words that are told.
+
+use jiff::Timestamp;
+
+use crate::id::DraftId;
+
+/// Something that happened to a draft, to be told.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The draft.
+    pub id: DraftId,
+    /// What happened.
+    pub what: What,
+    /// The transport's or the source's name.
+    pub connector: String,
+    /// Whom it goes to.
+    pub to: String,
+    /// Its subject.
+    pub subject: String,
+}
+
+/// What happened to a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The other side has it.
+    Sent,
+    /// The sink only noted what it would do.
+    Rehearsed,
+    /// It is approved, and something forbids sending it.
+    Held {
+        /// What.
+        why: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// It goes later.
+    Later {
+        /// When.
+        until: Timestamp,
+        /// Why.
+        why: String,
+    },
+    /// The other side said no.
+    Failed(String),
+    /// Nobody knows whether it went.
+    Unsure(String),
+    /// The thread moved on.
+    Stale {
+        /// What came is an answer of our own.
+        ours: bool,
+    },
+    /// The approval was taken back in time.
+    Withdrawn(String),
+    /// A person rejected it.
+    Rejected(String),
+    /// It was changed after it went.
+    EditedAfter,
+}
