@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::commands::{
     CommandError, Context, Exit, Result, approve, check, demo, diff, edit, hook, init, list, log, man,
-    reject, resolve, run, send, show, status, tick,
+    reject, resolve, run, send, shadow, show, stats, status, tick,
 };
 use crate::ui::{ColorChoice, Ui};
 
@@ -153,6 +153,18 @@ enum Verb {
         #[command(flatten)]
         format: Format,
     },
+    /// Count what became of drafts, by action, tier, confidence and brain
+    Stats {
+        /// Only drafts made since then: 2026-11-20, or 30d, 4w, 12h ago
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+        /// Compare what shadows planned with what you approved
+        #[arg(long)]
+        shadow: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Look at everything that the promises rest on
     Check {
         /// Mend what is safe to mend
@@ -167,6 +179,9 @@ enum Verb {
         /// Where, such as ~/.local/share/man/man1
         folder: PathBuf,
     },
+    /// Ask the shadows of brains about the last drafts
+    #[command(hide = true)]
+    Shadow,
     /// What git's hooks call
     #[command(hide = true)]
     Hook {
@@ -205,6 +220,9 @@ struct TickArguments {
     /// Take messages of any age
     #[arg(long)]
     all: bool,
+    /// Leave the shadows to whoever asks them later
+    #[arg(long, hide = true)]
+    shadow_later: bool,
     #[command(flatten)]
     format: Format,
 }
@@ -296,7 +314,7 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Demo { folder } => demo::run(context, folder.as_deref()),
         Verb::Init { folder, take_over } => init::run(context, folder.as_deref(), take_over),
         Verb::Run => run::run(context),
-        Verb::Tick(TickArguments { dry_run, brain, max, all, format }) => {
+        Verb::Tick(TickArguments { dry_run, brain, max, all, shadow_later, format }) => {
             let options = tick::Options {
                 dry_run,
                 brain,
@@ -304,6 +322,7 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
                 all,
                 json: format.json,
                 porcelain: format.porcelain,
+                shadow_later,
             };
             wait_for(tick::run(context, &options))
         }
@@ -337,6 +356,8 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Log { id, count, format: Format { json, porcelain } } => {
             log::run(context, &log::Options { id, count, json, porcelain })
         }
+        Verb::Stats { since, shadow, json } => stats::run(context, &stats::Options { since, shadow, json }),
+        Verb::Shadow => wait_for(shadow::run(context)),
         Verb::Check { fix, json } => wait_for(check::run(context, &check::Options { fix, json })),
         Verb::Man { folder } => man::run(context, &folder, Cli::command().bin_name("git-drafts")),
         Verb::Hook { name, git_pid, arguments } => {

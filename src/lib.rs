@@ -7,9 +7,9 @@
 //!
 //! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
 //! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`escalation`],
-//!   [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
+//!   [`lesson`], [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
 //! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`git`], [`http`], [`ledger`],
-//!   [`notify`], [`ui`]
+//!   [`notify`], [`shadow`], [`ui`]
 //! - 3, the commands: [`commands`]
 //! - 4, the arguments: [`cli`] (and `main.rs`)
 
@@ -35,6 +35,7 @@ pub mod git;
 pub mod http;
 pub mod id;
 pub mod ledger;
+pub mod lesson;
 pub mod message;
 pub mod notify;
 pub mod outgoing;
@@ -44,6 +45,7 @@ pub mod prompt;
 pub mod render;
 pub mod reply;
 pub mod secret;
+pub mod shadow;
 pub mod signature;
 pub mod text;
 pub mod ui;

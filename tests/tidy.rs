@@ -24,16 +24,17 @@ const ORDER: [&[&str]; 5] = [
         "policy",
         "approval",
         "delivery",
+        "lesson",
         "render",
         "signature",
     ],
-    &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify", "ui"],
+    &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify", "shadow", "ui"],
     &["commands"],
     &["cli"],
 ];
 
 /// Edges that the order alone would let name each other, and must not: who, and whom.
-const STRANGERS: [(&str, &[&str]); 8] = [
+const STRANGERS: [(&str, &[&str]); 9] = [
     ("http", &["git"]),
     ("connector", &["git"]),
     ("config", &["git"]),
@@ -41,6 +42,7 @@ const STRANGERS: [(&str, &[&str]); 8] = [
     ("ledger", &["http", "connector", "config", "brain"]),
     ("desk", &["http", "connector", "config", "brain", "ledger"]),
     ("notify", &["git", "http", "connector", "config", "brain", "ledger", "desk"]),
+    ("shadow", &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify"]),
     ("ui", &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify"]),
 ];
 

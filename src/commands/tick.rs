@@ -5,7 +5,7 @@
 //! it prints nothing and commits nothing, unless the time of a draft is over or a person is to be
 //! reminded.
 
-mod ask;
+pub mod ask;
 mod clearing;
 mod table;
 mod telling;
@@ -20,6 +20,7 @@ use self::table::{Made, Outcome, Row, Table};
 use self::telling::Due;
 use super::judgement;
 use super::settle::{self, Bundle, subject};
+use super::shadow;
 use super::wire::source;
 use super::{Context, Exit, Result, Session};
 use crate::automatic;
@@ -41,6 +42,7 @@ use crate::plan::{Action, Confidence, Tier};
 use crate::policy::{self, Context as Keep, Finding, Policy, Verdict};
 use crate::render::reply_subject;
 use crate::secret::{self, Known};
+use crate::shadow::{Record, Shadows};
 use crate::text;
 use crate::ui::counted;
 
@@ -65,6 +67,8 @@ pub struct Options {
     pub json: bool,
     /// Print lines for scripts.
     pub porcelain: bool,
+    /// Somebody else asks the shadows, when nobody waits.
+    pub shadow_later: bool,
 }
 
 /// A draft that is to be put on the desk.
@@ -96,7 +100,7 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     for warning in &session.wiring.warnings {
         context.ui.warn(warning);
     }
-    let Some(_ticking) = lock(&session.repository)? else {
+    let Some(ticking) = lock(&session.repository)? else {
         context.ui.say("another tick is under way");
         return Ok(Exit::Done);
     };
@@ -121,6 +125,11 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
         tick.note_windows(now);
         tick.brains.note_waiting();
         note_run(&session, now);
+        tick.note_questions(now);
+        drop(ticking);
+        if !options.shadow_later {
+            shadow::ask(context, &session).await;
+        }
     }
     if failed { Ok(Exit::NeedsYou) } else { Ok(Exit::Done) }
 }
@@ -234,6 +243,17 @@ impl<'s> Tick<'s> {
         for name in &self.complete {
             if let Err(error) = fs::write(self.session.state.join(window_file(name)), format!("{now}\n")) {
                 tracing::warn!(%error, "when the source was read could not be noted");
+            }
+        }
+    }
+
+    /// Notes what shadows are to be asked about the drafts of this tick; for after everything is written.
+    fn note_questions(&mut self, now: Timestamp) {
+        let shadows = Shadows::of(&self.session.state);
+        for New { id, .. } in &self.drafts {
+            let Some((brain, prompt)) = self.brains.take_question(id) else { continue };
+            if let Err(error) = shadows.keep(id, &Record::question(now, &brain, prompt)) {
+                tracing::warn!(%error, "what a shadow is to be asked could not be noted");
             }
         }
     }
@@ -553,6 +573,7 @@ impl<'s> Tick<'s> {
             policy: blob_id(&self.policy_bytes),
             desk: self.desk.tip,
             brain: maker.brain.clone(),
+            confidence: Some(draft.machine.confidence),
             prompt: maker.exchange.as_ref().map(|exchange| exchange.prompt_digest.clone()),
             reply: maker.exchange.as_ref().and_then(|exchange| exchange.reply_digest.clone()),
         }));
@@ -560,7 +581,7 @@ impl<'s> Tick<'s> {
         note.files.push(("md", file.clone()));
         // A prompt holds the message, which may not stay here where the policy says so.
         if let (Some(exchange), Keep::Tracked) = (&maker.exchange, self.policy.context) {
-            note.files.push(("prompt", exchange.prompt.clone().into_bytes()));
+            note.files.push(("prompt", exchange.prompt.text().into_bytes()));
         }
         self.drafts.push(New { id: draft.id().clone(), draft, file, note });
     }
