@@ -113,7 +113,7 @@ fn entries_of_an_earlier_program_are_counted_too() {
          git update-ref refs/heads/ledger $(git commit-tree $(git write-tree) -m older)",
     );
     assert_eq!(rewritten.succeeds().out.lines().count(), 5);
-    assert!(!desk.shell("git grep ^confidence ledger -- '*.toml'").out.contains("confidence"));
+    assert!(!desk.shell("git grep '^confidence = ' ledger -- '*.toml'").out.contains("confidence"));
     assert_eq!(json_of(&desk.drafts(&["stats", "--json"])), before);
 }
 
@@ -252,6 +252,18 @@ fn a_secret_in_a_shadow_s_plan_is_kept_nowhere() {
     // Nobody else reads what shadows said.
     let state = fs::read_dir(desk.home().join(".state/git-drafts")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(fs::metadata(state.join("shadow")).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn instructions_that_no_prompt_may_hold_stop_the_shadow_and_no_draft() {
+    let server = ModelServer::saying(GOOD);
+    let desk = Desk::with_wiring(&served(&server));
+    desk.commit_file("instructions.md", &format!("use {}\n", ["AKIA", "IOSFODNN7", "EXAMPLQ"].concat()));
+    desk.with_mail(INVOICE);
+    desk.drafts(&["tick"])
+        .succeeds()
+        .says("warning: the shadow `try` is not asked: instructions.md:1: there is a secret");
+    assert_eq!((desk.files().len(), server.seen().len()), (1, 0));
 }
 
 #[test]

@@ -167,8 +167,14 @@ impl<'s> Brains<'s> {
                 });
             };
             if let Some(shadow) = &wiring.shadow {
-                instructions = read_instructions(session, desk)?;
-                shadows.insert(name.clone(), shadow.clone());
+                match read_instructions(session, desk) {
+                    Ok(words) => {
+                        instructions = words;
+                        shadows.insert(name.clone(), shadow.clone());
+                    }
+                    // A language model that drafts says so below; for the sake of a shadow nothing stops.
+                    Err(error) => context.ui.warn(format!("the shadow `{shadow}` is not asked: {error}")),
+                }
             }
             let brain = match &wiring.kind {
                 BrainKind::Rules { routes } => {
