@@ -12,6 +12,7 @@ use crate::draft::Draft;
 use crate::entry::{Drafted, Entry, Fact, claim};
 use crate::id::{DraftId, ObjectId};
 use crate::plan::{Action, Confidence, Tier};
+use crate::text;
 
 /// What became of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +124,7 @@ impl Lesson {
             action: origin.action,
             tier: origin.tier,
             confidence: origin.confidence.or_else(|| drafted.map(|draft| draft.machine.confidence)),
-            brain: without_route(&origin.brain).to_owned(),
+            brain: text::one_line(without_route(&origin.brain), 60),
             prompt: origin.prompt.clone(),
             fate,
             reason,

@@ -188,9 +188,25 @@ impl Shadows {
                 None => self.remove(&id),
             }
         }
+        self.remove_halves(now);
         kept.sort();
         for (_, _, id) in &kept[..surplus(&kept)] {
             self.remove(id);
+        }
+    }
+
+    /// Removes what a crash left of a record that was being written.
+    fn remove_halves(&self, now: Timestamp) {
+        let hour = SignedDuration::from_hours(1);
+        for file in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
+            let is_old = modified
+                .and_then(|at| Timestamp::try_from(at).ok())
+                .is_some_and(|at| now.duration_since(at) > hour);
+            if is_old && file.file_name().to_string_lossy().ends_with(".new") {
+                // Where it stays, the next tick tries again.
+                let _ = fs::remove_file(file.path());
+            }
         }
     }
 
@@ -290,7 +306,17 @@ mod tests {
             shadows.keep(&id(number), record).unwrap();
         }
         fs::write(shadows.path(&id(9)), "no record").unwrap();
+        let half = shadows.folder.join(format!("{}.toml.7.new", id(0)));
+        let write_half = |hours: i64| {
+            let modified = std::time::SystemTime::from(at(hours));
+            File::create(&half).unwrap().set_modified(modified).unwrap();
+        };
+        write_half(now);
         shadows.tidy(at(now));
+        assert!(half.exists(), "somebody may be writing it");
+        write_half(now - 2);
+        shadows.tidy(at(now));
+        assert!(!half.exists());
         let left: Vec<DraftId> = shadows.all().into_iter().map(|(id, _)| id).collect();
         assert_eq!(left, [id(2), id(0)]);
         assert!(!shadows.path(&id(9)).exists());

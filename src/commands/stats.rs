@@ -17,7 +17,7 @@ use crate::id::DraftId;
 use crate::ledger::Snapshot;
 use crate::lesson::{By, Comparison, Fate, Lesson, ShadowPlan, Tally, compare, tallies};
 use crate::shadow::{Said, Shadows};
-use crate::text::{columns, fit};
+use crate::text::{columns, fit, one_line};
 use crate::ui::{Tone, Ui, counted};
 
 /// What the command line asks for.
@@ -72,7 +72,7 @@ fn since(text: &str, now: Timestamp) -> Result<Timestamp> {
     let age = config::age(text).map(|age| now.checked_sub(age).unwrap_or(Timestamp::MIN));
     let day = || Some(text.parse::<Date>().ok()?.to_zoned(TimeZone::system()).ok()?.timestamp());
     age.or_else(|| text.parse().ok()).or_else(day).ok_or_else(|| CommandError::Usage {
-        what: format!("`{}` is neither a date nor an age", crate::text::one_line(text, 40)),
+        what: format!("`{}` is neither a date nor an age", one_line(text, 40)),
         hint: Some("write it as 2026-11-20, 30d, 4w or 12h".to_owned()),
     })
 }
@@ -113,7 +113,7 @@ fn plans(session: &Session) -> BTreeMap<DraftId, ShadowPlan> {
             Said::Plan { action, body, .. } => (Some(action), body),
             Said::NoPlan(_) => (None, String::new()),
         };
-        Some((id, ShadowPlan { brain: record.brain, action, body }))
+        Some((id, ShadowPlan { brain: one_line(&record.brain, 60), action, body }))
     };
     records.filter_map(plan).collect()
 }
