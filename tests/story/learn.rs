@@ -222,6 +222,22 @@ fn a_slow_shadow_delays_no_send_and_no_other_tick() {
 }
 
 #[test]
+fn a_tick_that_still_asks_its_shadow_keeps_no_other_tick_away() {
+    let server = ModelServer::start(|_, _| Act::Stall);
+    let wiring = served(&server).replace("shadow_seconds_max = 2", "shadow_seconds_max = 3600");
+    let desk = Desk::with_wiring(&wiring);
+    desk.with_mail(INVOICE);
+    let mut tick = desk.command("git").args(["drafts", "tick"]).stdout(Stdio::null()).spawn().unwrap();
+    wait_until(|| server.seen().len() == 1);
+    assert_eq!(desk.files().len(), 1, "the draft is there before anybody asks the shadow");
+    desk.with_mail("Why is the sky blue?").tick();
+    assert_eq!(desk.files().len(), 2);
+    assert!(tick.try_wait().unwrap().is_none(), "the shadow is still being asked");
+    drop(server);
+    tick.wait().unwrap();
+}
+
+#[test]
 fn a_shadow_that_takes_too_long_is_asked_again_by_the_next_tick() {
     let server =
         ModelServer::start(|count, _| if count == 0 { Act::Stall } else { Act::Say(GOOD.to_owned()) });
