@@ -455,6 +455,7 @@ fn origin(path: &str, blob: git_drafts::id::ObjectId, policy: git_drafts::id::Ob
         policy,
         desk: blob,
         brain: "rules".to_owned(),
+        confidence: None,
         prompt: None,
         reply: None,
     }

@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     CommandError, Context, Exit, Result, allow, approve, check, demo, diff, edit, hook, init, list, log, man,
-    pause, reject, resolve, run, send, show, status, tick,
+    pause, reject, resolve, run, send, shadow, show, stats, status, tick,
 };
 use crate::diagnostics::{self, Credentials};
 use crate::ui::{ColorChoice, Ui};
@@ -165,6 +165,18 @@ enum Verb {
         #[command(flatten)]
         format: Format,
     },
+    /// Count what became of drafts, by action, tier, confidence and brain
+    Stats {
+        /// Only drafts made since then: 2026-11-20, or 30d, 4w, 12h ago
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+        /// Compare what shadows planned with what you approved
+        #[arg(long)]
+        shadow: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Look at everything that the promises rest on
     Check {
         /// Mend what is safe to mend
@@ -179,6 +191,9 @@ enum Verb {
         /// Where, such as ~/.local/share/man/man1
         folder: PathBuf,
     },
+    /// Ask the shadows of brains about the last drafts
+    #[command(hide = true)]
+    Shadow,
     /// What git's hooks call
     #[command(hide = true)]
     Hook {
@@ -217,6 +232,9 @@ struct TickArguments {
     /// Take messages of any age
     #[arg(long)]
     all: bool,
+    /// Leave the shadows to whoever asks them later
+    #[arg(long, hide = true)]
+    shadow_later: bool,
     #[command(flatten)]
     format: Format,
 }
@@ -339,7 +357,7 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Run => run::run(context),
         Verb::Pause { length, why } => pause::pause(context, length.as_deref(), why.as_deref()),
         Verb::Resume => pause::resume(context),
-        Verb::Tick(TickArguments { dry_run, brain, max, all, format }) => {
+        Verb::Tick(TickArguments { dry_run, brain, max, all, shadow_later, format }) => {
             let options = tick::Options {
                 dry_run,
                 brain,
@@ -347,6 +365,7 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
                 all,
                 json: format.json,
                 porcelain: format.porcelain,
+                shadow_later,
             };
             wait_for(tick::run(context, &options))
         }
@@ -388,6 +407,8 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Log { id, count, format: Format { json, porcelain } } => {
             log::run(context, &log::Options { id, count, json, porcelain })
         }
+        Verb::Stats { since, shadow, json } => stats::run(context, &stats::Options { since, shadow, json }),
+        Verb::Shadow => wait_for(shadow::run(context)),
         Verb::Check { fix, json } => wait_for(check::run(context, &check::Options { fix, json })),
         Verb::Man { folder } => man::run(context, &folder, Cli::command().bin_name("git-drafts")),
         Verb::Hook { name, git_pid, arguments } => {

@@ -151,7 +151,7 @@ pub fn next(on_desk: OnDesk, story: &[Entry], facts: &Facts) -> Step {
 ///
 /// A tick may note `superseded` while the sender sends. What went, or may have gone, stays so whatever is
 /// noted after it; only a person's `resolve` opens it again.
-fn effective(story: &[Entry]) -> Option<&Entry> {
+pub fn effective(story: &[Entry]) -> Option<&Entry> {
     let transmission = story.iter().rev().find(|entry| match &entry.fact {
         Fact::Claimed(_)
         | Fact::Sending
@@ -347,6 +347,7 @@ mod tests {
                 policy: blob(b'p'),
                 desk: blob(b't'),
                 brain: text(),
+                confidence: None,
                 prompt: None,
                 reply: None,
             })),

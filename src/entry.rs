@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::FileError;
 use crate::id::ObjectId;
 use crate::message::Address;
-use crate::plan::{Action, Tier};
+use crate::plan::{Action, Confidence, Tier};
 
 /// The version of the format that this program writes and reads.
 pub const VERSION: u32 = 1;
@@ -139,6 +139,8 @@ pub struct Drafted {
     pub desk: ObjectId,
     /// The brain that made it.
     pub brain: String,
+    /// How sure it said it was; entries of earlier programs leave that to the drafted file.
+    pub confidence: Option<Confidence>,
     /// What a language model was asked, as `sha256:…`.
     pub prompt: Option<String>,
     /// What it said, as `sha256:…`; the reply itself is not kept.
@@ -261,6 +263,7 @@ impl Entry {
                 stored.policy = Some(drafted.policy.to_string());
                 stored.desk = Some(drafted.desk.to_string());
                 stored.brain = Some(drafted.brain.clone());
+                stored.confidence = drafted.confidence.map(Confidence::value);
                 stored.prompt.clone_from(&drafted.prompt);
                 stored.reply.clone_from(&drafted.reply);
             }
@@ -394,9 +397,14 @@ impl Reader<'_> {
             policy: self.read("policy", stored.policy.as_ref())?,
             desk: self.read("desk", stored.desk.as_ref())?,
             brain: self.need("brain", stored.brain.clone())?,
+            confidence: stored.confidence.map(|value| self.confidence(value)).transpose()?,
             prompt: stored.prompt.clone(),
             reply: stored.reply.clone(),
         })
+    }
+
+    fn confidence(&self, value: f64) -> Result<Confidence, FileError> {
+        Confidence::new(value).ok_or_else(|| FileError::new(self.name, "`confidence` is malformed"))
     }
 
     fn claimed(&self, stored: &Stored) -> Result<Claimed, FileError> {
@@ -442,6 +450,7 @@ struct Stored {
     policy: Option<String>,
     desk: Option<String>,
     brain: Option<String>,
+    confidence: Option<f64>,
     prompt: Option<String>,
     reply: Option<String>,
     attachments: Option<Vec<String>>,
@@ -486,6 +495,7 @@ mod tests {
                 policy: object,
                 desk: object,
                 brain: text(),
+                confidence: Confidence::new(0.29),
                 prompt: Some(text()),
                 reply: None,
             })),
@@ -538,6 +548,27 @@ mod tests {
             let file = entry.render();
             assert!(!file.contains("overrides"), "{file}");
             assert_eq!(Entry::parse("2-claimed.toml", &file).unwrap(), entry);
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_program_that_noted_no_confidence_is_read() {
+        let object = ObjectId::new([7; 20]).to_string();
+        let file = format!(
+            "version = 1\nat = \"2026-11-20T11:52:07Z\"\nhost = \"atlas\"\ngeneration = 1\nmessage = \"m\"\n\
+             digest = \"d\"\nsource = \"mail\"\nthread = \"t\"\nreferences = []\nto = []\ncc = []\n\
+             action = \"reply\"\ntier = \"medium\"\npath = \"p\"\nblob = \"{object}\"\npolicy = \"{object}\"\n\
+             desk = \"{object}\"\nbrain = \"rules\"\n"
+        );
+        let check = |file: &str| {
+            let entry = Entry::parse("1-drafted.toml", file).map_err(|error| error.to_string())?;
+            Ok(drafted(&[entry]).unwrap().confidence)
+        };
+        assert_eq!(check(&file), Ok(None));
+        assert_eq!(check(&format!("{file}confidence = 0.29\n")), Ok(Confidence::new(0.29)));
+        for value in ["nan", "1.01", "-0.5"] {
+            let wrong: Result<_, String> = Err("1-drafted.toml: `confidence` is malformed".to_owned());
+            assert_eq!(check(&format!("{file}confidence = {value}\n")), wrong);
         }
     }
 

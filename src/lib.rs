@@ -8,9 +8,9 @@
 //! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`stdin`],
 //!   [`text`]
 //! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`escalation`],
-//!   [`guard`], [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
+//!   [`guard`], [`lesson`], [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
 //! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`diagnostics`], [`git`], [`http`],
-//!   [`ledger`], [`notify`], [`ui`]
+//!   [`ledger`], [`notify`], [`shadow`], [`ui`]
 //! - 3, the commands: [`commands`]
 //! - 4, the arguments: [`cli`] (and `main.rs`)
 
@@ -38,6 +38,7 @@ pub mod guard;
 pub mod http;
 pub mod id;
 pub mod ledger;
+pub mod lesson;
 pub mod message;
 pub mod notify;
 pub mod outgoing;
@@ -47,6 +48,7 @@ pub mod prompt;
 pub mod render;
 pub mod reply;
 pub mod secret;
+pub mod shadow;
 pub mod signature;
 pub mod stdin;
 pub mod text;

@@ -158,6 +158,9 @@ closed_list!(Gate, "gate");
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Confidence(f64);
 
+// It is never `nan`.
+impl Eq for Confidence {}
+
 impl Confidence {
     /// Nothing is known.
     pub const NONE: Confidence = Confidence(0.0);

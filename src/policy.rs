@@ -4,6 +4,8 @@
 //! under review can loosen its own gate: of two policies the stricter one always wins, and nothing in
 //! a policy can run a program or name a credential.
 
+pub mod table;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -13,7 +15,7 @@ use serde::Deserialize;
 use crate::draft::Draft;
 use crate::error::FileError;
 use crate::message::{Address, Message};
-use crate::plan::{Action, Gate, Plan, Tier};
+use crate::plan::{Action, Confidence, Gate, Plan, Tier};
 use crate::text;
 
 /// The file of the policy in the drafts repository.
@@ -85,6 +87,8 @@ pub struct Policy {
     pub sends_per_hour_max: usize,
     /// Words whose mention no brain may answer.
     pub escalate_words: Vec<String>,
+    /// A plan with less confidence is one tier graver; no confidence makes it milder.
+    pub confidence_below: Confidence,
     tiers: BTreeMap<Action, Tier>,
     gates: BTreeMap<Tier, Gate>,
     undo_seconds: BTreeMap<Tier, u32>,
@@ -191,6 +195,7 @@ impl Policy {
                 .or(defaults.limits.sends_per_hour_max)
                 .unwrap_or(0),
             escalate_words: stored.escalate_when.words.unwrap_or_default(),
+            confidence_below: stored.raise_when.confidence_below.unwrap_or(Confidence::NONE),
             tiers: merged(defaults.tiers, stored.tiers),
             gates,
             undo_seconds: merged(defaults.undo_seconds, stored.undo_seconds),
@@ -258,6 +263,8 @@ pub enum Finding {
     HiddenCharacter(char),
     /// It says that something is attached, and nothing is.
     NothingAttached,
+    /// The brain itself is not sure enough.
+    Unsure(Confidence),
     /// Something that was noted in the message, or that one of the built-in classes says.
     Noted(String),
 }
@@ -279,6 +286,7 @@ impl fmt::Display for Finding {
                 write!(f, "a hidden character, U+{:04X}, is in the text", u32::from(*c))
             }
             Finding::NothingAttached => f.write_str("it speaks of an attachment, and there is none"),
+            Finding::Unsure(confidence) => write!(f, "the brain is not sure ({confidence})"),
             Finding::Noted(text) => f.write_str(text),
         }
     }
@@ -385,6 +393,9 @@ pub fn judge(
     // A person may answer an escalation in place; then it is a reply.
     let action = if escalated { Action::Reply } else { plan.action };
     let mut tier = policy.tier(action).max(route_tier.unwrap_or(Tier::Low));
+    if !escalated && plan.confidence < policy.confidence_below {
+        findings.push(Finding::Unsure(plan.confidence));
+    }
     if !message.findings.is_empty() || !findings.is_empty() {
         tier = raised(tier);
     }
@@ -570,6 +581,8 @@ struct Stored {
     limits: StoredLimits,
     #[serde(default)]
     escalate_when: StoredEscalateWhen,
+    #[serde(default)]
+    raise_when: StoredRaiseWhen,
 }
 
 #[derive(Default, Deserialize)]
@@ -592,11 +605,16 @@ struct StoredEscalateWhen {
     words: Option<Vec<String>>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredRaiseWhen {
+    confidence_below: Option<Confidence>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Hint;
-    use crate::plan::Confidence;
 
     fn policy(file: &str) -> Policy {
         Policy::parse(FILE, &format!("version = 1\n{file}")).unwrap()
@@ -649,6 +667,25 @@ mod tests {
         let mut high = Policy::built_in();
         high.gates.insert(Tier::High, Gate::Approve);
         assert_eq!(without, high);
+    }
+
+    #[test]
+    fn little_confidence_makes_a_plan_graver_and_much_of_it_makes_none_milder() {
+        let plan = |action, confidence| Plan {
+            confidence: Confidence::new(confidence).unwrap(),
+            ..plan(action, if action == Action::Escalate { "" } else { "Hello" })
+        };
+        let raise = "[raise_when]\nconfidence_below = 0.7";
+        check(raise, &plan(Action::Reply, 0.69), &[], "high: the brain is not sure (0.69)");
+        check(raise, &plan(Action::RouteAnswer, 0.0), &[], "medium: the brain is not sure (0.00)");
+        check(raise, &plan(Action::Reply, 0.7), &[], "medium: ");
+        check(raise, &plan(Action::Escalate, 0.0), &[], "medium: ");
+        for confidence in [0.0, 1.0] {
+            check("", &plan(Action::Reply, confidence), &[], "medium: ");
+            check("[tiers]\nreply = \"high\"", &plan(Action::Reply, confidence), &[], "high: ");
+        }
+        let file = "version = 1\n[raise_when]\nconfidence_below = 1.1\n";
+        assert!(Policy::parse(FILE, file).unwrap_err().to_string().starts_with("drafts.toml:3: "));
     }
 
     #[test]
@@ -705,7 +742,7 @@ mod tests {
             ("version = 1\n[tiers]\nreply = \"mild\"", "drafts.toml:3: unknown tier `mild`", ""),
             (
                 "version = 1\naprovers = []",
-                "drafts.toml:2: unknown field `aprovers`, expected one of `version`, `mode`, `context`, `approvers`, `tiers`, `gates`, `undo_seconds`, `expire`, `remind`, `recipients`, `limits`, `escalate_when`",
+                "drafts.toml:2: unknown field `aprovers`, expected one of `version`, `mode`, `context`, `approvers`, `tiers`, `gates`, `undo_seconds`, `expire`, `remind`, `recipients`, `limits`, `escalate_when`, `raise_when`",
                 "did you mean `approvers`?",
             ),
             (

@@ -18,6 +18,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use git_drafts::delivery::table;
+use git_drafts::policy;
 use regex::Regex;
 use serde_json::Value;
 use support::hub::{Message, StateHub};
@@ -165,6 +166,8 @@ fn part(name: &str, demo: &Demo) -> String {
     let (kind, what) = name.split_once(' ').unwrap_or((name, ""));
     match kind {
         "state-table" => table::markdown(),
+        "verdict-table" => policy::table::verdicts(),
+        "gate-table" => policy::table::gates(),
         "help" => {
             let command =
                 if what.is_empty() { "git-drafts --help" } else { &format!("git-drafts {what} --help") };

@@ -11,6 +11,7 @@ pub mod retry;
 pub mod rules;
 
 use crate::plan::{Plan, Tier};
+use crate::prompt::Prompt;
 
 /// What a brain answered, and what is noted beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +34,7 @@ pub struct Planned {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     /// The whole prompt.
-    pub prompt: String,
+    pub prompt: Prompt,
     /// `sha256:` and the digest of the prompt.
     pub prompt_digest: String,
     /// `sha256:` and the digest of the reply; none where there was none. The reply itself is not kept.

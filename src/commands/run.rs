@@ -1,7 +1,8 @@
 //! A tick, then a send: what a timer or cron calls.
 //!
-//! Two child processes, so that each holds only its own credentials: the one that reads messages and
-//! asks brains cannot send, and the one that sends never sees a message from outside.
+//! Child processes, so that each holds only its own credentials: the one that reads messages and asks
+//! brains cannot send, and the one that sends never sees a message from outside. The shadows of brains
+//! come last, since nothing waits for them.
 
 use std::env;
 use std::process::Command;
@@ -21,8 +22,7 @@ pub fn run(context: &Context) -> Result<Exit> {
     }
     let program =
         env::current_exe().map_err(|error| CommandError::System { what: "git-drafts".to_owned(), error })?;
-    let mut worst = 0;
-    for command in [&["tick"][..], &["send", "--quiet"][..]] {
+    let start = |command: &[&str]| {
         let mut child = Command::new(&program);
         child.arg("-C").arg(&context.directory);
         if let Some(config) = &context.config {
@@ -33,7 +33,15 @@ pub fn run(context: &Context) -> Result<Exit> {
             .status()
             .map_err(|error| CommandError::System { what: program.display().to_string(), error })?;
         // A child that a signal ended has no code, and was not done.
-        worst = worst.max(status.code().unwrap_or(128));
+        Ok::<i32, CommandError>(status.code().unwrap_or(128))
+    };
+    let mut worst = 0;
+    for command in [&["tick", "--shadow-later"][..], &["send", "--quiet"][..]] {
+        worst = worst.max(start(command)?);
+    }
+    // How a shadow fares is nobody's error.
+    if worst <= 1 {
+        start(&["shadow"])?;
     }
     match worst {
         0 => Ok(Exit::Done),

@@ -5,7 +5,7 @@
 //! it prints nothing and commits nothing, unless the time of a draft is over or a person is to be
 //! reminded.
 
-mod ask;
+pub mod ask;
 mod clearing;
 pub mod guarding;
 mod table;
@@ -24,6 +24,7 @@ use super::judgement;
 use super::pause;
 use super::secrets::{self, Make};
 use super::settle::{self, Bundle, subject};
+use super::shadow;
 use super::wire::source;
 use super::{Context, Exit, Result, Session};
 use crate::automatic;
@@ -39,13 +40,14 @@ use crate::git::DRAFTS;
 use crate::git::landing::{Change, Landed};
 use crate::git::lock::OwnLock;
 use crate::git::objects::blob_id;
-use crate::guard::Secrets;
+use crate::guard::{Class, Secrets};
 use crate::id::{DraftId, LENGTH};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Fetched, Message};
 use crate::plan::{Action, Confidence, Tier};
 use crate::policy::{self, Context as Keep, Finding, Policy, Verdict};
 use crate::render::reply_subject;
+use crate::shadow::{Record, Shadows};
 use crate::text;
 use crate::ui::counted;
 
@@ -70,6 +72,8 @@ pub struct Options {
     pub json: bool,
     /// Print lines for scripts.
     pub porcelain: bool,
+    /// Somebody else asks the shadows, when nobody waits.
+    pub shadow_later: bool,
 }
 
 /// A draft that is to be put on the desk.
@@ -101,7 +105,7 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     for warning in &session.wiring.warnings {
         context.ui.warn(warning);
     }
-    let Some(_ticking) = session.repository.try_lock(OwnLock::Tick)? else {
+    let Some(ticking) = session.repository.try_lock(OwnLock::Tick)? else {
         context.ui.say("another tick is under way");
         return Ok(Exit::Done);
     };
@@ -133,6 +137,11 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
         tick.note_windows(now);
         tick.brains.note_waiting();
         note_run(&session, now);
+        tick.note_questions(now);
+        drop(ticking);
+        if !options.shadow_later {
+            shadow::ask(context, &session).await;
+        }
     }
     if failed { Ok(Exit::NeedsYou) } else { Ok(Exit::Done) }
 }
@@ -250,6 +259,20 @@ impl<'s> Tick<'s> {
         for name in &self.complete {
             if let Err(error) = fs::write(self.session.state.join(window_file(name)), format!("{now}\n")) {
                 tracing::warn!(%error, "when the source was read could not be noted");
+            }
+        }
+    }
+
+    /// Notes what shadows are to be asked about the drafts of this tick; for after everything is written.
+    fn note_questions(&mut self, now: Timestamp) {
+        let shadows = Shadows::of(&self.session.state);
+        for New { id, .. } in &self.drafts {
+            let Some((brain, prompt)) = self.brains.take_question(id) else { continue };
+            if self.secrets.gravest(&prompt.text(), None).is_some_and(|found| found.class > Class::Soft) {
+                continue;
+            }
+            if let Err(error) = shadows.keep(id, &Record::question(now, &brain, prompt)) {
+                tracing::warn!(%error, "what a shadow is to be asked could not be noted");
             }
         }
     }
@@ -566,6 +589,7 @@ impl<'s> Tick<'s> {
             policy: blob_id(&self.policy_bytes),
             desk: self.desk.tip,
             brain: maker.brain.clone(),
+            confidence: Some(draft.machine.confidence),
             prompt: maker.exchange.as_ref().map(|exchange| exchange.prompt_digest.clone()),
             reply: maker.exchange.as_ref().and_then(|exchange| exchange.reply_digest.clone()),
         }));
@@ -573,7 +597,7 @@ impl<'s> Tick<'s> {
         note.files.push(("md", file.clone()));
         // A prompt holds the message, which may not stay here where the policy says so.
         if let (Some(exchange), Keep::Tracked, false) = (&maker.exchange, self.policy.context, was_mended) {
-            note.files.push(("prompt", exchange.prompt.clone().into_bytes()));
+            note.files.push(("prompt", exchange.prompt.text().into_bytes()));
         }
         self.drafts.push(New { id: draft.id().clone(), draft, file, note });
     }

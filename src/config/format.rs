@@ -118,6 +118,7 @@ pub(super) struct Section<K> {
     pub(super) calls_per_tick_max: Option<Spanned<i64>>,
     pub(super) give_up_after: Option<Spanned<String>>,
     pub(super) fallback: Option<Spanned<String>>,
+    pub(super) shadow: Option<Spanned<String>>,
 }
 
 impl<K> Section<K> {
@@ -153,6 +154,7 @@ impl<K> Section<K> {
             ("calls_per_tick_max", at(&self.calls_per_tick_max)),
             ("give_up_after", at(&self.give_up_after)),
             ("fallback", at(&self.fallback)),
+            ("shadow", at(&self.shadow)),
         ]
         .into_iter()
         .filter_map(|(key, span)| Some((key, span?)))
@@ -203,6 +205,7 @@ pub(super) struct StoredLimits {
     pub(super) messages_per_tick_max: Option<Spanned<i64>>,
     pub(super) messages_since: Option<Spanned<String>>,
     pub(super) sends_per_hour_max: Option<Spanned<i64>>,
+    pub(super) shadow_seconds_max: Option<Spanned<i64>>,
 }
 
 impl StoredLimits {
@@ -211,6 +214,7 @@ impl StoredLimits {
             messages_per_tick_max: self.messages_per_tick_max.or(default.messages_per_tick_max),
             messages_since: self.messages_since.or(default.messages_since),
             sends_per_hour_max: self.sends_per_hour_max.or(default.sends_per_hour_max),
+            shadow_seconds_max: self.shadow_seconds_max.or(default.shadow_seconds_max),
         }
     }
 }

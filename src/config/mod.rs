@@ -128,6 +128,9 @@ pub struct BrainWiring {
     pub name: String,
     /// What it is.
     pub kind: BrainKind,
+    /// The language model that is asked the same once the drafts are there, and whose plans are only
+    /// compared.
+    pub shadow: Option<String>,
 }
 
 /// What a brain is.
@@ -248,6 +251,8 @@ pub struct Limits {
     pub messages_since: Option<SignedDuration>,
     /// The most sends in any hour.
     pub sends_per_hour_max: usize,
+    /// How long shadows may be asked after a tick.
+    pub shadow_seconds_max: u64,
 }
 
 impl Limits {
@@ -425,6 +430,11 @@ pub fn wiring_path(
         .flatten()
         .find(|path| !path.as_os_str().is_empty())
         .unwrap_or_else(|| xdg_config_home.join(FILE))
+}
+
+/// Reads an age as the wiring has it: `30m`, `12h`, `7d`, `4w`, at most ten years; nothing else.
+pub fn age(text: &str) -> Option<SignedDuration> {
+    stored::age_of(text).flatten()
 }
 
 /// Returns the folder for what is remembered outside the repository.

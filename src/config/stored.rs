@@ -38,7 +38,7 @@ const SOURCES_PLANNED: [&str; 4] = ["imap", "forgejo", "github", "program"];
 const TRANSPORTS_PLANNED: [&str; 5] = ["smtp", "forgejo", "github", "program", "rest"];
 
 /// The keys of every language model.
-const MODEL_KEYS: [&str; 7] = [
+const MODEL_KEYS: [&str; 8] = [
     "environment",
     "timeout_seconds",
     "retries",
@@ -46,6 +46,7 @@ const MODEL_KEYS: [&str; 7] = [
     "calls_per_tick_max",
     "give_up_after",
     "fallback",
+    "shadow",
 ];
 
 const MODEL_SECONDS: u64 = 120;
@@ -270,7 +271,7 @@ impl File<'_> {
             self.check_name(name)?;
             let kind = match section.kind.get_ref() {
                 BrainWord::Rules => {
-                    self.check_keys(section, "`rules` brain", &["routes"])?;
+                    self.check_keys(section, "`rules` brain", &["routes", "shadow"])?;
                     let routes = section.routes.as_ref().map(|path| self.path_of(path)).transpose()?;
                     BrainKind::Rules { routes }
                 }
@@ -278,15 +279,26 @@ impl File<'_> {
                     BrainKind::Model(Box::new(self.model(name, section, warnings)?))
                 }
             };
-            brains.push(BrainWiring { name: name.get_ref().clone(), kind });
+            let shadow = section.shadow.as_ref().map(|shadow| shadow.get_ref().clone());
+            brains.push(BrainWiring { name: name.get_ref().clone(), kind, shadow });
         }
         if !brains.iter().any(|brain| brain.name == RULES) {
-            brains.push(BrainWiring { name: RULES.to_owned(), kind: BrainKind::Rules { routes: None } });
+            let kind = BrainKind::Rules { routes: None };
+            brains.push(BrainWiring { name: RULES.to_owned(), kind, shadow: None });
         }
-        let catalogues = brains.iter().filter(|brain| matches!(brain.kind, BrainKind::Rules { .. }));
-        let catalogues: Vec<&str> = catalogues.map(|brain| brain.name.as_str()).collect();
-        for (_, section) in &stored {
+        let (catalogues, models): (Vec<_>, Vec<_>) =
+            brains.iter().partition(|brain| matches!(brain.kind, BrainKind::Rules { .. }));
+        let names =
+            |brains: &[&BrainWiring]| brains.iter().map(|brain| brain.name.clone()).collect::<Vec<_>>();
+        let (catalogues, models) = (names(&catalogues), names(&models));
+        for (name, section) in &stored {
             self.check_known("rules brain", &section.fallback, &catalogues)?;
+            self.check_known("language model", &section.shadow, &models)?;
+            if let Some(shadow) = section.shadow.as_ref().filter(|shadow| shadow.get_ref() == name.get_ref())
+            {
+                let what = format!("`{}` cannot be its own shadow", name.get_ref());
+                return Err(self.wrong(&shadow.span(), what).with_hint("name another brain of the wiring"));
+            }
         }
         Ok(brains)
     }
@@ -449,6 +461,8 @@ impl File<'_> {
                 0..=100_000,
                 0,
             )?,
+            shadow_seconds_max: self.count(&stored.shadow_seconds_max, "shadow_seconds_max", 1..=3600, 0)?
+                as u64,
         })
     }
 
@@ -498,18 +512,20 @@ impl File<'_> {
         &self,
         what: &str,
         name: &Option<Spanned<String>>,
-        known: &[&str],
+        known: &[impl AsRef<str>],
     ) -> Result<(), FileError> {
         let Some(name) = name else { return Ok(()) };
+        let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
         if known.contains(&name.get_ref().as_str()) {
             return Ok(());
         }
         let shown = text::one_line(name.get_ref(), NAME_CHARS_MAX);
         let wrong = self.wrong(&name.span(), format!("there is no {what} `{shown}`"));
+        let section = if what == "language model" { "brain" } else { what };
         Err(if known.is_empty() {
-            wrong.with_hint(format!("add a section [{what}.{shown}]"))
+            wrong.with_hint(format!("add a section [{section}.{shown}]"))
         } else {
-            wrong.with_hint(format!("the {what}s here are {}", listed(known)))
+            wrong.with_hint(format!("the {what}s here are {}", listed(&known)))
         })
     }
 
@@ -666,7 +682,7 @@ fn in_order<K>(sections: Sections<K>) -> Vec<(Spanned<String>, Section<K>)> {
 }
 
 /// Reads a time span as [`text::duration`] does, or `all`, which is none.
-fn age_of(text: &str) -> Option<Option<SignedDuration>> {
+pub fn age_of(text: &str) -> Option<Option<SignedDuration>> {
     if text == "all" { Some(None) } else { text::duration(text).map(Some) }
 }
 
@@ -737,6 +753,7 @@ mod tests {
                 messages_per_tick_max: 50,
                 messages_since: Some(SignedDuration::from_hours(7 * 24)),
                 sends_per_hour_max: 60,
+                shadow_seconds_max: 120,
             }
         );
         assert!(wiring.notify.enabled);
@@ -946,7 +963,7 @@ mod tests {
         check(
             "[brain.rules]\nkind = \"rules\"\ncommand = [\"x\"]\n",
             "6: a `rules` brain has no key `command`",
-            "its keys are `routes`",
+            "its keys are `routes`, `shadow`",
         );
     }
 
@@ -1005,6 +1022,12 @@ mod tests {
                 "8: there is no rules brain `local`",
                 "the rules brains here are `rules`",
             ),
+            (
+                "shadow = \"rules\"",
+                "8: there is no language model `rules`",
+                "the language models here are `local`",
+            ),
+            ("shadow = \"local\"", "8: `local` cannot be its own shadow", "name another brain of the wiring"),
             ("tunnel = []", "8: `tunnel` names no program", ""),
             (
                 "environment = [\"a=b\"]",
@@ -1014,7 +1037,7 @@ mod tests {
             (
                 "routes = \"x\"",
                 "8: a `openai` brain has no key `routes`",
-                "its keys are `url`, `model`, `key`, `tunnel`, `environment`, `timeout_seconds`, `retries`, `concurrency`, `calls_per_tick_max`, `give_up_after`, `fallback`",
+                "its keys are `url`, `model`, `key`, `tunnel`, `environment`, `timeout_seconds`, `retries`, `concurrency`, `calls_per_tick_max`, `give_up_after`, `fallback`, `shadow`",
             ),
         ] {
             check(&format!("{MODEL}{line}\n"), wrong, hint);
@@ -1023,6 +1046,15 @@ mod tests {
         check(&MODEL.replace("\"m\"", "\" \""), "7: `model` has no name", "");
         let elsewhere = wiring(&MODEL.replace("127.0.0.1", "models.example")).unwrap();
         assert_eq!(elsewhere.warnings.len(), 1);
+    }
+
+    #[test]
+    fn the_catalogue_may_have_a_language_model_as_its_shadow() {
+        let rules = "[brain.rules]\nkind = \"rules\"\nshadow = \"local\"\n";
+        let wiring = wiring(&format!("{rules}{MODEL}")).unwrap();
+        assert_eq!(wiring.brain("rules").unwrap().shadow.as_deref(), Some("local"));
+        assert_eq!(wiring.brain("local").unwrap().shadow, None);
+        check(rules, "6: there is no language model `local`", "add a section [brain.local]");
     }
 
     #[test]

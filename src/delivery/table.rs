@@ -137,6 +137,7 @@ fn drafted() -> Fact {
         policy: OTHER,
         desk: OTHER,
         brain: String::new(),
+        confidence: None,
         prompt: None,
         reply: None,
     }))

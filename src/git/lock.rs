@@ -18,6 +18,8 @@ pub enum OwnLock {
     Desk,
     /// While the ledger's branch moves.
     Ledger,
+    /// While the shadows of brains are asked; beside no other.
+    Shadow,
 }
 
 impl OwnLock {
@@ -27,6 +29,7 @@ impl OwnLock {
             OwnLock::Send => "send.lock",
             OwnLock::Desk => "desk.lock",
             OwnLock::Ledger => "ledger.lock",
+            OwnLock::Shadow => "shadow.lock",
         }
     }
 }

@@ -158,6 +158,7 @@ fn entry(noted: Noted) -> Entry {
             policy: ObjectId::NONE,
             desk: ObjectId::NONE,
             brain: word(),
+            confidence: None,
             prompt: None,
             reply: None,
         })),

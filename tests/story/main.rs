@@ -13,6 +13,7 @@ mod history;
 mod hub;
 mod init;
 mod laundering;
+mod learn;
 mod ledger;
 mod pause;
 mod reject;

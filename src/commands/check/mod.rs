@@ -5,6 +5,7 @@
 //! nothing; with it, only what is certainly ours or certainly dead. It never shows a secret, and needs
 //! no network.
 
+mod brains;
 mod desk;
 mod finding;
 mod hooks;
@@ -57,6 +58,7 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
             signers::look(&look, &mut report);
             place::look(&look, &mut report);
             outside::connectors(&look, &mut report).await;
+            brains::look(&look, &mut report).await;
             outside::notification(&look, &mut report);
             schedule::look(&look, &mut report);
         }

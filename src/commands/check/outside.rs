@@ -197,7 +197,7 @@ fn unwritable_maildir(path: &Path) -> Option<String> {
 }
 
 /// Finds a program as the system would.
-fn found(program: &str, path: Option<std::ffi::OsString>) -> Result<PathBuf, &'static str> {
+pub fn found(program: &str, path: Option<std::ffi::OsString>) -> Result<PathBuf, &'static str> {
     let places: Vec<PathBuf> = if program.contains('/') {
         vec![PathBuf::from(program)]
     } else {

@@ -82,6 +82,10 @@ pub struct Brains<'s> {
     session: &'s Session,
     instructions: String,
     brains: BTreeMap<String, Brain>,
+    /// The shadows of these brains, by the brain's name.
+    shadows: BTreeMap<String, String>,
+    /// What the shadows are to be asked: their names, and exactly what was asked before.
+    questions: BTreeMap<DraftId, (String, Prompt)>,
     waiting: Waiting,
 }
 
@@ -149,6 +153,7 @@ impl<'s> Brains<'s> {
         secrets: &Secrets,
     ) -> Result<Self> {
         let mut brains = BTreeMap::new();
+        let mut shadows = BTreeMap::new();
         let mut instructions = String::new();
         let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         while let Some(name) = names.pop() {
@@ -163,6 +168,16 @@ impl<'s> Brains<'s> {
                     hint: Some(format!("the wiring has: {}", known.join(", "))),
                 });
             };
+            if let Some(shadow) = &wiring.shadow {
+                match read_instructions(session, desk, secrets) {
+                    Ok(words) => {
+                        instructions = words;
+                        shadows.insert(name.clone(), shadow.clone());
+                    }
+                    // A language model that drafts says so below; for the sake of a shadow nothing stops.
+                    Err(error) => context.ui.warn(format!("the shadow `{shadow}` is not asked: {error}")),
+                }
+            }
             let brain = match &wiring.kind {
                 BrainKind::Rules { routes } => {
                     let (shown, catalogue) = catalogue(session, desk, routes.as_ref())?;
@@ -187,7 +202,7 @@ impl<'s> Brains<'s> {
             brains.insert(name, brain);
         }
         let waiting = Waiting::read(session.state.join("waiting"), context.now());
-        Ok(Self { context, session, instructions, brains, waiting })
+        Ok(Self { context, session, instructions, brains, shadows, questions: BTreeMap::new(), waiting })
     }
 
     /// Asks `brain` about the last message of each thread, and about the one before where that wants no
@@ -336,6 +351,7 @@ impl<'s> Brains<'s> {
             Answer::Away(why) => self.without(&question.brain, open, why),
             Answer::Planned(mut planned) => {
                 self.waiting.done(open.id);
+                self.note_question(&question, threads, &planned);
                 if let Some((route, tier)) = &question.route {
                     planned.route = Some(route.clone());
                     planned.tier = *tier;
@@ -349,6 +365,30 @@ impl<'s> Brains<'s> {
         Some(Question { thread: question.thread, place, brain: brain.to_owned(), route: None })
     }
 
+    /// Notes what the shadow of the brain that answered is to be asked: what the brain was asked, or what
+    /// a language model would have been asked in the place of a catalogue.
+    fn note_question(&mut self, question: &Question, threads: &[Vec<Open<'_>>], planned: &Planned) {
+        let Some(shadow) = self.shadows.get(&question.brain) else { return };
+        let thread = &threads[question.thread];
+        let open = thread[question.place];
+        let prompt = match (&planned.exchange, self.brains.get(&question.brain)) {
+            (Some(exchange), _) => exchange.prompt.clone(),
+            (None, Some(Brain::Rules(_))) => {
+                let earlier: Vec<&Message> =
+                    thread[..question.place].iter().map(|open| open.message).collect();
+                prompt::write(&self.instructions, &earlier, open.message, random_word)
+            }
+            // It was not asked, so nobody else is.
+            (None, Some(Brain::Model(_)) | None) => return,
+        };
+        self.questions.insert(open.id.clone(), (shadow.clone(), prompt));
+    }
+
+    /// Returns what a shadow is to be asked about a message, once.
+    pub fn take_question(&mut self, id: &DraftId) -> Option<(String, Prompt)> {
+        self.questions.remove(id)
+    }
+
     /// Makes an answer of what a model said, and keeps count of its faults.
     fn judge(&mut self, done: Running, message: &Message) -> Answer {
         let brain = &done.question.brain;
@@ -358,8 +398,7 @@ impl<'s> Brains<'s> {
         state.calls_left += done.calls_reserved - done.asked.attempts.min(done.calls_reserved);
         let reply_digest =
             done.asked.said.as_ref().ok().map(|said| format!("sha256:{}", sha256_hex(said.as_bytes())));
-        let exchange =
-            Exchange { prompt: done.prompt.text(), prompt_digest: done.prompt.digest(), reply_digest };
+        let exchange = Exchange { prompt_digest: done.prompt.digest(), prompt: done.prompt, reply_digest };
         let planned = match done.asked.said {
             Ok(said) => {
                 state.faults_in_a_row = 0;
@@ -448,7 +487,7 @@ fn stand_in(fallback: &str, brain: &str) -> String {
 }
 
 /// Refuses a route that leaves messages to what is no language model of the wiring.
-fn check_model(session: &Session, path: &str, brain: &str, line: usize) -> Result<()> {
+pub fn check_model(session: &Session, path: &str, brain: &str, line: usize) -> Result<()> {
     let wrong = |what: String| FileError::new(path, what).at(line);
     match session.wiring.brain(brain).map(|wiring| &wiring.kind) {
         Some(BrainKind::Model(_)) => Ok(()),
@@ -492,7 +531,8 @@ fn left_to_a_person(brain: &str, why: String, exchange: Option<Exchange>) -> Pla
     }
 }
 
-fn catalogue(session: &Session, desk: &Desk, routes: Option<&PathBuf>) -> Result<(String, Catalogue)> {
+/// Reads a catalogue, the desk's where no other is named, and returns how errors call it.
+pub fn catalogue(session: &Session, desk: &Desk, routes: Option<&PathBuf>) -> Result<(String, Catalogue)> {
     let (shown, text) = match routes {
         Some(path) => {
             let text = fs::read_to_string(path).map_err(|error| CommandError::system(path, error))?;
@@ -511,7 +551,7 @@ fn catalogue(session: &Session, desk: &Desk, routes: Option<&PathBuf>) -> Result
 }
 
 /// Reads the operator's instructions as they are committed on `main`; none where there are none.
-fn read_instructions(session: &Session, desk: &Desk, secrets: &Secrets) -> Result<String> {
+pub fn read_instructions(session: &Session, desk: &Desk, secrets: &Secrets) -> Result<String> {
     let Some(bytes) = session.repository.file_at(desk.tip, INSTRUCTIONS)? else { return Ok(String::new()) };
     let wrong = |what: String| FileError::new(INSTRUCTIONS, what);
     if bytes.len() > prompt::INSTRUCTIONS_BYTES_MAX {
