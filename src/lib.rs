@@ -6,8 +6,8 @@
 //! The layers, lowest first; a module names only modules of lower layers (`tests/tidy.rs`):
 //!
 //! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
-//! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`escalation`],
-//!   [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
+//! - 1, the core, pure functions: [`approval`], [`automatic`], [`content`], [`delivery`], [`draft`],
+//!   [`escalation`], [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
 //! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`git`], [`http`], [`ledger`],
 //!   [`notify`], [`ui`]
 //! - 3, the commands: [`commands`]
@@ -22,6 +22,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod connector;
+pub mod content;
 pub mod delivery;
 pub mod desk;
 pub mod draft;

@@ -19,6 +19,7 @@ const ORDER: [&[&str]; 5] = [
         "automatic",
         "escalation",
         "secret",
+        "content",
         "prompt",
         "reply",
         "policy",

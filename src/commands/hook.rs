@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use similar::{ChangeTag, TextDiff};
 
-use super::{CommandError, Context, Exit, Result, noted_wiring, reject};
+use super::{CommandError, Context, Exit, Result, links, noted_wiring, reject};
 use crate::delivery::OnDesk;
 use crate::desk::{self, Desk};
 use crate::draft::{Draft, Status};
@@ -229,6 +229,8 @@ struct Preview {
     approves: Vec<(DraftId, Draft, String)>,
     rejects: Vec<DraftId>,
     wrong: Vec<crate::error::FileError>,
+    /// What should be known, and stops nothing.
+    odd: Vec<crate::error::FileError>,
 }
 
 /// Looks at what is about to be committed, warns, and keeps ticks away from an open editor.
@@ -248,6 +250,10 @@ fn prepare(context: &Context, repository: &Repository, options: &Options) -> Res
         lease::drop_lease(repository)?;
         return Ok(Exit::NeedsYou);
     }
+    preview.odd.iter().for_each(|odd| context.ui.warn(odd));
+    if let Some(hint) = preview.odd.first().and_then(Hint::hint) {
+        context.ui.hint(&hint);
+    }
     warn_unsigned(context, repository, &preview)?;
     if let Some(file) = options.arguments.first() {
         let file = repository.place().join(file);
@@ -257,7 +263,8 @@ fn prepare(context: &Context, repository: &Repository, options: &Options) -> Res
 }
 
 fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
-    let mut preview = Preview { approves: Vec::new(), rejects: Vec::new(), wrong: Vec::new() };
+    let mut preview =
+        Preview { approves: Vec::new(), rejects: Vec::new(), wrong: Vec::new(), odd: Vec::new() };
     let Some(tip) = repository.tip(MAIN)? else { return Ok(preview) };
     let committed: BTreeMap<String, ObjectId> = desk::blobs(repository, tip)?.into_iter().collect();
     let staged = repository.drafts_in_index(index)?;
@@ -282,7 +289,11 @@ fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
                 // sender holds what cannot be sent, and a revert must never be refused.
                 let was_approved = matches!(desk.on_desk(draft.id()), OnDesk::Approved(_));
                 if !was_approved {
-                    preview.wrong.extend(obstacles(repository, &desk, path, &text, &draft)?);
+                    let policy = policy_at(repository, desk.tip)?;
+                    preview.wrong.extend(obstacles(&policy, path, &text, &draft));
+                    let links = links::outside(repository, &snapshot, desk.tip, &[&policy], &draft)?;
+                    let links = links::errors(path, &text, &draft, &links);
+                    if policy.links.strict { &mut preview.wrong } else { &mut preview.odd }.extend(links);
                 }
                 let drafted = snapshot.file(draft.id(), "drafted", "md")?.unwrap_or_default();
                 let edited = edited(&String::from_utf8_lossy(&drafted), &text);
@@ -302,22 +313,14 @@ fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
 }
 
 /// Says early what the sender would say later; the sender decides.
-fn obstacles(
-    repository: &Repository,
-    desk: &Desk,
-    path: &str,
-    text: &str,
-    draft: &Draft,
-) -> Result<Vec<crate::error::FileError>> {
-    let policy = match repository.file_at(desk.tip, policy::FILE)? {
-        Some(bytes) => policy::Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?,
-        None => policy::Policy::built_in(),
-    };
-    let mut wrong: Vec<crate::error::FileError> = policy::obstacles(&policy, draft)
+fn obstacles(policy: &Policy, path: &str, text: &str, draft: &Draft) -> Vec<crate::error::FileError> {
+    let mut wrong: Vec<crate::error::FileError> = policy::obstacles(policy, draft)
         .into_iter()
         .map(|finding| {
             let line = match &finding {
-                policy::Finding::Placeholder(word) => text.lines().position(|line| line.contains(word)),
+                policy::Finding::Placeholder(word) => {
+                    text.lines().position(|line| line.contains(word.as_str()))
+                }
                 policy::Finding::EmptyBody => {
                     text.lines().skip(1).position(|line| line == "+++").map(|at| at + 2)
                 }
@@ -342,7 +345,15 @@ fn obstacles(
                 .with_hint("take it out, and change it where it is used"),
         );
     }
-    Ok(wrong)
+    wrong
+}
+
+/// Returns the policy that is committed.
+fn policy_at(repository: &Repository, tip: ObjectId) -> Result<Policy> {
+    Ok(match repository.file_at(tip, policy::FILE)? {
+        Some(bytes) => Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?,
+        None => Policy::built_in(),
+    })
 }
 
 /// Says early that a signature will be asked for, where git does not sign by itself. A hook cannot see

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CommandError, Context, Session};
+use super::{CommandError, Context, Session, links};
 use crate::approval::{self, Approval};
 use crate::delivery::OnDesk;
 use crate::desk::{self, Desk, DeskFile};
@@ -131,6 +131,7 @@ pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
     let (tier, gate) = gate(&policies, origin, found);
     let signer = signer(case, &approval, tier, gate)?;
     content(&policies, file, found)?;
+    known_links(case, &policies, file, found)?;
     if case.waits {
         wait(case, &policies, tier, found, &approval)?;
     }
@@ -326,6 +327,21 @@ fn content(policies: &[&Policy], file: &DeskFile, found: &Draft) -> Result<(), S
         Some(hit) => Err(Stop::held(
             format!("there is a secret in it ({})", hit.kind),
             "take it out, and change it where it is used: it is in the history now",
+        )),
+    }
+}
+
+/// Holds an answer with a link that nobody allowed, where a policy is strict about links.
+fn known_links(case: &Case<'_>, policies: &[&Policy], file: &DeskFile, found: &Draft) -> Result<(), Stop> {
+    if !policies.iter().any(|policy| policy.links.strict) {
+        return Ok(());
+    }
+    let repository = &case.session.repository;
+    match links::outside(repository, case.snapshot, case.desk.tip, policies, found)?.first() {
+        None => Ok(()),
+        Some(link) => Err(Stop::held(
+            links::said(link),
+            format!("take it out of {}, or add it to `[links] allow` in drafts.toml; and commit", file.path),
         )),
     }
 }

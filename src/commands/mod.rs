@@ -12,6 +12,7 @@ pub mod edit;
 pub mod hook;
 pub mod init;
 pub mod judgement;
+pub mod links;
 pub mod list;
 pub mod log;
 pub mod man;
