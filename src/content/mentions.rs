@@ -154,7 +154,7 @@ fn fence(text: &str) -> String {
     let lengths: std::collections::BTreeSet<usize> = runs.collect();
     // A run of one pairs with another of one, so it is used only where all of them are in pairs.
     let paired = lengths.iter().all(|&length| length <= 1)
-        && text.matches('`').count() % 2 == 0
+        && text.matches('`').count().is_multiple_of(2)
         && !text.contains("\\`");
     let length = if paired { 1 } else { (1..).find(|length| !lengths.contains(length)).unwrap_or(1) };
     "`".repeat(length)

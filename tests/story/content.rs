@@ -62,7 +62,10 @@ fn a_brains_links_are_text_unless_they_are_known() {
         "See [the portal](https://portal.example/7), https://docs.example.com/a, www.our.example and \
          [this](https://evil.example/?q=secret) ![x](https://evil.example/1.png) <b>now</b>.",
     );
-    desk.commit_file("drafts.toml", "version = 1\n[gates]\nhigh = \"approve\"\n[links]\nallow = [\"https://docs.example.com/\"]\n");
+    desk.commit_file(
+        "drafts.toml",
+        "version = 1\n[gates]\nhigh = \"approve\"\n[links]\nallow = [\"https://docs.example.com/\"]\n",
+    );
     desk.commit_file("instructions.md", "Our site is www.our.example.\n");
     desk.receive(&Mail { body: "Is my order at https://portal.example/7 on its way?\n", ..Mail::default() });
     desk.tick();
