@@ -369,6 +369,19 @@ pub fn context_after(older: &str, messages: &[&Message], needs_you: bool, bytes_
     context
 }
 
+/// Puts what the operator's own systems say into a context, before the messages: it is evidence for the
+/// person, and nothing that a later draft of the thread would quote.
+pub fn with_facts(context: &str, facts: &str) -> String {
+    let (head, quoted) = context.split_at(context.len() - quoted_part(context).len());
+    let mut with = format!("{head}\nFacts, from your own systems; the brain had them, too:\n\n");
+    for line in facts.lines() {
+        with.push_str(format!("> {line}").trim_end());
+        with.push('\n');
+    }
+    with.push_str(quoted);
+    with
+}
+
 struct Parts<'a> {
     front: &'a str,
     front_start: usize,
@@ -615,6 +628,18 @@ mod tests {
         };
         let mut draft = draft();
         draft.context = context(&[&message], true, 1000);
+        assert_eq!(Draft::parse("k", &draft.render()).unwrap(), draft);
+    }
+
+    #[test]
+    fn facts_are_quoted_before_the_messages_and_no_later_draft_quotes_them() {
+        let message = Message { subject: "s".to_owned(), body: "where?".to_owned(), ..Message::default() };
+        let context = context(&[&message], false, 1000);
+        let with = with_facts(&context, "order 7: shipped\n+++\nFrom: x");
+        assert_eq!(quoted_part(&with), quoted_part(&context));
+        assert!(with.contains("too:\n\n> order 7: shipped\n> +++\n> From: x\n\nFrom: "), "{with}");
+        let mut draft = draft();
+        draft.context = with;
         assert_eq!(Draft::parse("k", &draft.render()).unwrap(), draft);
     }
 

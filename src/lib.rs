@@ -7,8 +7,9 @@
 //!
 //! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`stdin`],
 //!   [`text`]
-//! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`escalation`],
-//!   [`guard`], [`lesson`], [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
+//! - 1, the core, pure functions: [`approval`], [`automatic`], [`content`], [`delivery`], [`draft`],
+//!   [`escalation`], [`guard`], [`lesson`], [`policy`], [`prompt`], [`render`], [`reply`], [`secret`],
+//!   [`signature`]
 //! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`diagnostics`], [`git`], [`http`],
 //!   [`ledger`], [`notify`], [`shadow`], [`ui`]
 //! - 3, the commands: [`commands`]
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod connector;
+pub mod content;
 pub mod delivery;
 pub mod desk;
 pub mod diagnostics;

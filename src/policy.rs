@@ -12,6 +12,8 @@ use std::fmt;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use crate::content::links;
+use crate::content::unfinished;
 use crate::draft::Draft;
 use crate::error::FileError;
 use crate::message::{Address, Message};
@@ -37,9 +39,6 @@ const VERSION: u32 = 1;
 
 /// What `[expire]` and `[remind]` say where nothing of that kind happens.
 const NEVER: &str = "never";
-
-/// Words of an unfinished text: a draft that has one is not sent.
-const PLACEHOLDERS: [&str; 4] = ["EDITME", "FIXME", "TODO", "XXX"];
 
 /// What counts as an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +88,8 @@ pub struct Policy {
     pub escalate_words: Vec<String>,
     /// A plan with less confidence is one tier graver; no confidence makes it milder.
     pub confidence_below: Confidence,
+    /// The links that may stand in an answer beside those of its thread.
+    pub links: links::Rules,
     tiers: BTreeMap<Action, Tier>,
     gates: BTreeMap<Tier, Gate>,
     undo_seconds: BTreeMap<Tier, u32>,
@@ -164,6 +165,20 @@ impl Policy {
                 None => error,
             }
         };
+        let links = links::Rules::new(
+            &stored.links.allow.unwrap_or_default(),
+            stored.links.strict.unwrap_or_default(),
+        )
+        .map_err(|entry| {
+            let what = format!("`{}` is no beginning of a link", text::one_line(&entry, 80));
+            let error = FileError::new(path, what).with_hint(
+                "write \"https://docs.example.com/\", \"https://example.com/help/\" or \"mailto:help@example.com\"",
+            );
+            match line_in(file, "[links]", "allow") {
+                Some(line) => error.at(line),
+                None => error,
+            }
+        })?;
         let mut expire_days = BTreeMap::new();
         for (tier, time) in merged(defaults.expire, stored.expire) {
             if time != NEVER {
@@ -196,6 +211,7 @@ impl Policy {
                 .unwrap_or(0),
             escalate_words: stored.escalate_when.words.unwrap_or_default(),
             confidence_below: stored.raise_when.confidence_below.unwrap_or(Confidence::NONE),
+            links,
             tiers: merged(defaults.tiers, stored.tiers),
             gates,
             undo_seconds: merged(defaults.undo_seconds, stored.undo_seconds),
@@ -258,7 +274,7 @@ pub enum Finding {
     /// Nothing in the subject.
     EmptySubject,
     /// A word of an unfinished text.
-    Placeholder(&'static str),
+    Placeholder(String),
     /// A character that nobody can see.
     HiddenCharacter(char),
     /// It says that something is attached, and nothing is.
@@ -425,7 +441,7 @@ pub fn obstacles(policy: &Policy, draft: &Draft) -> Vec<Finding> {
         found.push(Finding::BodyTooLong { bytes: draft.body.len(), bytes_max: policy.body_bytes_max });
     }
     if let Some(word) =
-        PLACEHOLDERS.into_iter().find(|word| has_word(&draft.body, word) || has_word(&draft.subject, word))
+        unfinished::placeholder(&draft.body).or_else(|| unfinished::placeholder(&draft.subject))
     {
         found.push(Finding::Placeholder(word));
     }
@@ -434,7 +450,7 @@ pub fn obstacles(policy: &Policy, draft: &Draft) -> Vec<Finding> {
     {
         found.push(Finding::HiddenCharacter(hidden));
     }
-    if draft.attach.is_empty() && speaks_of_attachment(&draft.body) {
+    if draft.attach.is_empty() && unfinished::promises_attachment(&draft.body) {
         found.push(Finding::NothingAttached);
     }
     match draft.effective_action() {
@@ -514,31 +530,6 @@ fn matches_pattern(email: &str, pattern: &str) -> bool {
     rest.ends_with(last)
 }
 
-fn has_word(text: &str, word: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
-}
-
-/// Tells whether the writer's own lines promise an attachment.
-fn speaks_of_attachment(body: &str) -> bool {
-    let own = body.lines().filter(|line| !line.starts_with('>')).collect::<Vec<_>>().join(" ").to_lowercase();
-    [
-        "attached is",
-        "attached are",
-        "is attached",
-        "are attached",
-        "i attach",
-        "i have attached",
-        "i've attached",
-        "see attached",
-        "find attached",
-        "attached you will find",
-        "im anhang",
-        "anbei ",
-    ]
-    .into_iter()
-    .any(|phrase| own.contains(phrase))
-}
-
 /// Reads `14d` as 14, for a count from 1 to `most`.
 fn count_of(time: &str, unit: char, most: u32) -> Option<u32> {
     time.strip_suffix(unit)?.parse().ok().filter(|count| (1..=most).contains(count))
@@ -583,6 +574,15 @@ struct Stored {
     escalate_when: StoredEscalateWhen,
     #[serde(default)]
     raise_when: StoredRaiseWhen,
+    #[serde(default)]
+    links: StoredLinks,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredLinks {
+    allow: Option<Vec<String>>,
+    strict: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -742,8 +742,13 @@ mod tests {
             ("version = 1\n[tiers]\nreply = \"mild\"", "drafts.toml:3: unknown tier `mild`", ""),
             (
                 "version = 1\naprovers = []",
-                "drafts.toml:2: unknown field `aprovers`, expected one of `version`, `mode`, `context`, `approvers`, `tiers`, `gates`, `undo_seconds`, `expire`, `remind`, `recipients`, `limits`, `escalate_when`, `raise_when`",
+                "drafts.toml:2: unknown field `aprovers`, expected one of `version`, `mode`, `context`, `approvers`, `tiers`, `gates`, `undo_seconds`, `expire`, `remind`, `recipients`, `limits`, `escalate_when`, `raise_when`, `links`",
                 "did you mean `approvers`?",
+            ),
+            (
+                "version = 1\n[links]\nallow = [\"docs.example.com\"]",
+                "drafts.toml:3: `docs.example.com` is no beginning of a link",
+                "write \"https://docs.example.com/\", \"https://example.com/help/\" or \"mailto:help@example.com\"",
             ),
             (
                 "version = 1\n[expire]\nlow = \"soon\"",

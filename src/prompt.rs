@@ -43,6 +43,24 @@ impl Prompt {
         format!("{}\n{}", self.rules, self.data)
     }
 
+    /// Puts what the operator's own systems say before the message, between markers of its own.
+    ///
+    /// They may quote what outsiders wrote, so they are data, too, and do not stand among the rules.
+    pub fn with_facts(self, facts: &str, mut marker: impl FnMut() -> String) -> Self {
+        let marker = loop {
+            let marker = marker();
+            if !facts.contains(&marker) && !self.data.contains(&marker) {
+                break marker;
+            }
+        };
+        let data = format!(
+            "Everything between the two lines {marker} are facts about it from the person's own systems. \
+             Where the message says otherwise, they are right.\n\n{marker}\n{facts}\n{marker}\n\n{}",
+            self.data
+        );
+        Self { data, ..self }
+    }
+
     /// Returns `sha256:` and the digest of [`Prompt::text`], as trailers and entries name it.
     pub fn digest(&self) -> String {
         format!("sha256:{}", sha256_hex(self.text().as_bytes()))
@@ -228,6 +246,19 @@ mod tests {
         assert!(!prompt.rules.contains("CANARY"));
         assert!(prompt.rules.contains("Our portal is at example.com."));
         assert_eq!(prompt.digest(), format!("sha256:{}", sha256_hex(prompt.text().as_bytes())));
+    }
+
+    #[test]
+    fn facts_stand_before_the_message_between_markers_of_their_own() {
+        let mut marker = counted();
+        let prompt = write("", &[], &message("marker-2"), &mut marker);
+        let rules = prompt.rules.clone();
+        let prompt = prompt.with_facts("marker-3 order 7: shipped", &mut marker);
+        assert_eq!(prompt.rules, rules);
+        let (facts, message) = prompt.data.split_once("data from outside").unwrap();
+        assert_eq!(facts.matches("marker-4").count(), 3);
+        assert!(facts.contains("marker-4\nmarker-3 order 7: shipped\nmarker-4\n"));
+        assert!(!message.contains("marker-4"));
     }
 
     #[test]

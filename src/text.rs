@@ -17,15 +17,17 @@ pub fn visible(text: &str) -> String {
     let mut before = '\n';
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        let joins_emoji =
-            c == '\u{200d}' && is_pictograph(before) && chars.peek().copied().is_some_and(is_pictograph);
-        if is_hidden(c) && !joins_emoji {
+        let next = chars.peek().copied().filter(|next| *next != '\u{fe0f}');
+        let joins_emoji = c == '\u{200d}' && is_pictograph(before) && next.is_some_and(is_pictograph);
+        let is_style = c == '\u{fe0f}';
+        let hides = (is_hidden(c) && !joins_emoji) || (is_style && !takes_style(before));
+        if hides {
             run.push(c);
         } else {
             push_mark(&mut shown, &mut run);
             shown.push(c);
         }
-        before = c;
+        before = if hides { '\0' } else { c };
     }
     push_mark(&mut shown, &mut run);
     shown
@@ -154,7 +156,7 @@ pub fn slug(text: &str, length_max: usize) -> String {
 /// Tells whether a person looking at a screen would miss `c`, or a terminal would obey it.
 ///
 /// C0, DEL and C1 controls; format characters (Unicode category Cf) that hide, reorder or tag;
-/// line and paragraph separators; fillers that look like nothing.
+/// line and paragraph separators; fillers that look like nothing; what is no character at all.
 pub fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
@@ -163,13 +165,22 @@ pub fn is_hidden(c: char) -> bool {
         '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => true,
         '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' => true,
         '\u{fe00}'..='\u{fe0e}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' => true,
+        '\u{2800}' | '\u{fdd0}'..='\u{fdef}' | '\u{13430}'..='\u{1345f}' => true,
         '\u{e0000}'..='\u{e0fff}' => true,
-        _ => false,
+        // Never characters, whatever the plane.
+        c => u32::from(c) & 0xfffe == 0xfffe,
     }
 }
 
 fn is_pictograph(c: char) -> bool {
     matches!(c, '\u{2190}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
+}
+
+/// Tells whether a character may be followed by the mark that asks for its picture.
+fn takes_style(c: char) -> bool {
+    let is_sign =
+        matches!(c, '0'..='9' | '#' | '*' | '©' | '®' | '‼' | '⁉' | '™' | 'ℹ' | '〰' | '〽' | '㊗' | '㊙');
+    is_sign || (is_pictograph(c) && c != '\u{fe0f}')
 }
 
 fn push_mark(shown: &mut String, run: &mut Vec<char>) {
@@ -209,12 +220,22 @@ mod tests {
         assert_eq!(visible("a\u{200b}\u{200b}b"), "a[hidden: U+200B x2]b");
         assert_eq!(visible("x\u{1b}[2Jy"), "x[hidden: U+001B][2Jy");
         assert_eq!(visible("\u{202e}\u{2066}txt"), "[hidden: U+202E and 1 more]txt");
+        assert_eq!(
+            visible("a\u{fe0f}\u{fe0f}b❤\u{fe0f}\u{fe0f}"),
+            "a[hidden: U+FE0F x2]b❤\u{fe0f}[hidden: U+FE0F]"
+        );
+        assert_eq!(visible("\u{2800}\u{ffff}x\u{1fffe}"), "[hidden: U+2800 and 1 more]x[hidden: U+1FFFE]");
         assert_eq!(visible("a\r\nb\rc"), "a\nb\nc");
     }
 
     #[test]
     fn emoji_and_foreign_scripts_stay() {
-        for text in ["👩\u{200d}💻 ok", "❤\u{fe0f}", "Grüße, 世界, שלום, مرحبا"] {
+        for text in [
+            "👩\u{200d}💻 ok",
+            "❤\u{fe0f}",
+            "1\u{fe0f}\u{20e3} ❤\u{fe0f}\u{200d}🔥",
+            "Grüße, 世界, שלום, مرحبا",
+        ] {
             assert_eq!(visible(text), text);
         }
     }
@@ -247,6 +268,28 @@ mod tests {
             let hides = once.chars().any(|c| is_hidden(c) && c != '\u{200d}');
             prop_assert!(!hides);
             prop_assert_eq!(visible(&once), once);
+        }
+
+        #[test]
+        fn hidden_characters_are_marked_wherever_they_stand(
+            text in "[a❤👩 1\u{fe0f}\u{200d}\u{200b}\u{1b}\u{9b}\u{202e}\u{e0041}\u{2028}\u{ad}\u{85}\r\n]{0,20}",
+        ) {
+            let once = visible(&text);
+            let hides = once.chars().any(|c| is_hidden(c) && c != '\u{200d}');
+            prop_assert!(!hides, "{once:?}");
+            prop_assert_eq!(visible(&once), once);
+            let line = one_line(&text, 40);
+            prop_assert!(!line.contains(['\n', '\t']) && is_visible(&line), "{line:?}");
+        }
+
+        #[test]
+        fn a_slug_is_a_plain_name_whatever_it_is_made_of(text in "(?s).*", hostile in "[./\\\\~\u{0}-\u{1f} a-zA-Z:*?-]{0,60}") {
+            for text in [text, hostile] {
+                let slug = slug(&text, 40);
+                prop_assert!(slug.len() <= 40);
+                prop_assert!(slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+                prop_assert!(!slug.starts_with('-') && !slug.ends_with('-'));
+            }
         }
     }
 }

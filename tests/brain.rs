@@ -629,6 +629,8 @@ fn a_hostile_brain_reaches_nobody_but_the_one_who_wrote() {
     }
     desk.commit_quietly("all of them");
     desk.drafts(&["send"]);
+    // What has a remark is of a higher tier, and waits.
+    desk.at("2026-11-20T13:30:00Z").drafts(&["send"]);
     let sent = desk.sent();
     assert!(sent.len() >= 5, "{}", sent.len());
     let others = Regex::new(r"(?mi)^(bcc|cc):|^(to|from|reply-to):.*evil").unwrap();

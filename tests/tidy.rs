@@ -20,6 +20,7 @@ const ORDER: [&[&str]; 5] = [
         "escalation",
         "secret",
         "guard",
+        "content",
         "prompt",
         "reply",
         "policy",
@@ -47,7 +48,7 @@ const ORDER: [&[&str]; 5] = [
 ];
 
 /// Edges that the order alone would let name each other, and must not: who, and whom.
-const STRANGERS: [(&str, &[&str]); 9] = [
+const STRANGERS: [(&str, &[&str]); 10] = [
     ("http", &["git"]),
     ("connector", &["git"]),
     ("config", &["git"]),

@@ -2,8 +2,10 @@
 //!
 //! A brain must never choose a recipient, an account or a thread, hold a credential of a source or
 //! a transport, or send. `rules` is a catalogue without model and network; `model` asks a language
-//! model in one of several ways (`protocol`, `program`), as often as `retry` allows.
+//! model in one of several ways (`protocol`, `program`), as often as `retry` allows. `facts` asks the
+//! operator's own systems what they know about a message.
 
+pub mod facts;
 pub mod model;
 pub mod program;
 pub mod protocol;
@@ -35,6 +37,8 @@ pub struct Planned {
 pub struct Exchange {
     /// The whole prompt.
     pub prompt: Prompt,
+    /// What the operator's own systems say about the message, which stands in the prompt.
+    pub facts: Option<String>,
     /// `sha256:` and the digest of the prompt.
     pub prompt_digest: String,
     /// `sha256:` and the digest of the reply; none where there was none. The reply itself is not kept.

@@ -99,7 +99,9 @@ impl Model {
                 form = protocol.strongest();
                 Way::Server { client, protocol }
             }
-            Place::Program { command } => Way::Program(Program { command, environment, timeout }),
+            Place::Program { command } => {
+                Way::Program(Program { command, environment, timeout, bytes_max: reply::BYTES_MAX })
+            }
         };
         let form = AtomicU8::new(place_of(form));
         Ok(Self { way, policy: Policy { retries }, form, _tunnel: opened })

@@ -37,6 +37,8 @@ pub struct Program {
     pub environment: Vec<(OsString, OsString)>,
     /// How long it may take.
     pub timeout: Duration,
+    /// The most bytes that it may say.
+    pub bytes_max: usize,
 }
 
 /// A child that is ended, with its whole group, when it goes out of scope.
@@ -65,7 +67,7 @@ impl Program {
         let Some(stdout) = group.child.stdout.take() else {
             return Err(later(format!("{shown} has no output")));
         };
-        let Ok(said) = timeout(self.timeout, attend(&mut group, stdout)).await else {
+        let Ok(said) = timeout(self.timeout, attend(&mut group, stdout, self.bytes_max)).await else {
             return Err(later(format!(
                 "{shown} did not end within {} s, and was ended",
                 self.timeout.as_secs()
@@ -80,7 +82,11 @@ impl Program {
 }
 
 /// Reads what a program says until it has ended; none where it says too much.
-async fn attend(group: &mut Group, mut stdout: ChildStdout) -> Result<Option<String>, String> {
+async fn attend(
+    group: &mut Group,
+    mut stdout: ChildStdout,
+    bytes_max: usize,
+) -> Result<Option<String>, String> {
     let failed = |error: io::Error| error.to_string();
     let mut said = Vec::new();
     let mut buffer = [0; 8192];
@@ -97,7 +103,7 @@ async fn attend(group: &mut Group, mut stdout: ChildStdout) -> Result<Option<Str
                 }
             }
         }
-        if said.len() > reply::BYTES_MAX {
+        if said.len() > bytes_max {
             return Ok(None);
         }
     };

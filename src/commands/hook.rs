@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use similar::{ChangeTag, TextDiff};
 
 use super::early::Early;
-use super::{CommandError, Context, Exit, Result, noted_wiring, reject};
+use super::{CommandError, Context, Exit, Result, links, noted_wiring, reject};
 use crate::delivery::OnDesk;
 use crate::desk::{self, Desk};
 use crate::draft::{Draft, Status};
@@ -295,7 +295,12 @@ fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Res
                         let stops = class > Class::Soft;
                         if stops { &mut preview.wrong } else { &mut preview.doubtful }.push(error);
                     }
-                    preview.wrong.extend(obstacles(repository, &desk, path, &text, &draft)?);
+                    let policy = policy_at(repository, desk.tip)?;
+                    preview.wrong.extend(obstacles(&policy, path, &text, &draft));
+                    let links = links::outside(repository, &snapshot, desk.tip, &[&policy], &draft)?;
+                    let links = links::errors(path, &text, &draft, &links);
+                    if policy.links.strict { &mut preview.wrong } else { &mut preview.doubtful }
+                        .extend(links);
                 }
                 let drafted = snapshot.file(draft.id(), "drafted", "md")?.unwrap_or_default();
                 let edited = edited(&String::from_utf8_lossy(&drafted), &text);
@@ -321,22 +326,14 @@ fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Res
 }
 
 /// Says early what the sender would say later; the sender decides.
-fn obstacles(
-    repository: &Repository,
-    desk: &Desk,
-    path: &str,
-    text: &str,
-    draft: &Draft,
-) -> Result<Vec<crate::error::FileError>> {
-    let policy = match repository.file_at(desk.tip, policy::FILE)? {
-        Some(bytes) => policy::Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?,
-        None => policy::Policy::built_in(),
-    };
-    let wrong: Vec<crate::error::FileError> = policy::obstacles(&policy, draft)
+fn obstacles(policy: &Policy, path: &str, text: &str, draft: &Draft) -> Vec<crate::error::FileError> {
+    policy::obstacles(policy, draft)
         .into_iter()
         .map(|finding| {
             let line = match &finding {
-                policy::Finding::Placeholder(word) => text.lines().position(|line| line.contains(word)),
+                policy::Finding::Placeholder(word) => {
+                    text.lines().position(|line| line.contains(word.as_str()))
+                }
                 policy::Finding::EmptyBody => {
                     text.lines().skip(1).position(|line| line == "+++").map(|at| at + 2)
                 }
@@ -352,8 +349,15 @@ fn obstacles(
                 None => error,
             }
         })
-        .collect();
-    Ok(wrong)
+        .collect()
+}
+
+/// Returns the policy that is committed.
+fn policy_at(repository: &Repository, tip: ObjectId) -> Result<Policy> {
+    Ok(match repository.file_at(tip, policy::FILE)? {
+        Some(bytes) => Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?,
+        None => Policy::built_in(),
+    })
 }
 
 /// Says early that a signature will be asked for, where git does not sign by itself. A hook cannot see

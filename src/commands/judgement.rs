@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CommandError, Context, Session, leaving};
+use super::{CommandError, Context, Session, leaving, links};
 use crate::approval::{self, Approval};
 use crate::config::SourceWiring;
 use crate::delivery::{OnDesk, generation};
@@ -135,6 +135,7 @@ pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
     let (tier, gate) = gate(&policies, origin, found);
     let signer = signer(case, &approval, tier, gate)?;
     content(&policies, file, found)?;
+    known_links(case, &policies, file, found)?;
     let attachments = attachments(&case.session.repository, approval.commit, found)?;
     let Some(source) = case.session.wiring.source(&origin.source) else {
         return Err(Stop::held(
@@ -345,6 +346,21 @@ fn content(policies: &[&Policy], file: &DeskFile, found: &Draft) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Holds an answer with a link that nobody allowed, where a policy is strict about links.
+fn known_links(case: &Case<'_>, policies: &[&Policy], file: &DeskFile, found: &Draft) -> Result<(), Stop> {
+    if !policies.iter().any(|policy| policy.links.strict) {
+        return Ok(());
+    }
+    let repository = &case.session.repository;
+    match links::outside(repository, case.snapshot, case.desk.tip, policies, found)?.first() {
+        None => Ok(()),
+        Some(link) => Err(Stop::held(
+            links::said(link),
+            format!("take it out of {}, or add it to `[links] allow` in drafts.toml; and commit", file.path),
+        )),
+    }
 }
 
 /// Waits for the undo window, from when this approval was first seen, and for `send_after`.

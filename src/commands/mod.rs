@@ -15,6 +15,7 @@ pub mod hook;
 pub mod init;
 pub mod judgement;
 pub mod leaving;
+pub mod links;
 pub mod list;
 pub mod log;
 pub mod man;

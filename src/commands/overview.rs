@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::judgement::{self, Case, Stop};
 use super::secrets::{self, Make};
-use super::{Context, Result, Session};
+use super::{Context, Result, Session, links};
 use crate::delivery::{Facts, OnDesk, Step, Waiting, next};
 use crate::desk::Desk;
 use crate::draft::{Draft, Status};
@@ -60,6 +60,8 @@ pub struct Item {
     pub error: Option<FileError>,
     /// Why it is held back.
     pub held: Option<String>,
+    /// The links in it that a person added and nobody allowed, each said in one line.
+    pub links: Vec<String>,
     /// Who signed its approval, where that counts.
     pub signer: Option<String>,
     /// Until when its approval can be taken back.
@@ -182,6 +184,14 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
         {
             draft = Draft::parse(&path, &String::from_utf8_lossy(&bytes)).ok();
         }
+        let outside = match (&draft, &policy) {
+            (Some(draft), Some(policy))
+                if matches!(place, Place::ApprovedHere | Place::Approved | Place::Held | Place::Waiting) =>
+            {
+                links::outside(&session.repository, &snapshot, desk.tip, &[policy], draft)?
+            }
+            _ => Vec::new(),
+        };
         let since = story.iter().find(|entry| matches!(entry.fact, Fact::Drafted(_))).map(|entry| entry.at);
         items.push(Item {
             id,
@@ -192,6 +202,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             last: story.last().cloned(),
             error,
             held,
+            links: outside.iter().map(links::said).collect(),
             signer,
             until,
             since,

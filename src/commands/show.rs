@@ -5,7 +5,7 @@ use super::judgement::{self, Case, Stop};
 use super::leaving::{self, Leaving};
 use super::secrets::{self, Make};
 use super::wire::Connectors;
-use super::{CommandError, Context, Exit, Result, Session};
+use super::{CommandError, Context, Exit, Result, Session, links};
 use crate::config::TransportKind;
 use crate::connector::mail;
 use crate::delivery::{OnDesk, generation};
@@ -43,8 +43,12 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         context.ui.raw(text::visible(&prompt(&snapshot, &id)?).as_bytes());
         return Ok(Exit::Done);
     }
-    let (_, file) = current(&session, &desk, &snapshot, &id)?;
+    let (path, file) = current(&session, &desk, &snapshot, &id)?;
     context.ui.raw(text::visible(&file).as_bytes());
+    if let (Ok(found), Some(policy)) = (Draft::parse(&path, &file), session.believed_policy()) {
+        let outside = links::outside(&session.repository, &snapshot, desk.tip, &[&policy], &found)?;
+        outside.iter().for_each(|link| context.ui.warn(links::said(link)));
+    }
     tell_approval(context, &session, &desk, &snapshot, &id)?;
     tell_secrets(context, &session, &desk, &snapshot, &id)?;
     Ok(Exit::Done)

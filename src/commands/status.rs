@@ -175,6 +175,9 @@ fn remark(item: &Item) -> String {
         _ if item.signer.is_some() => item.signer.as_ref().map(|signer| format!("signed by {signer}")),
         _ => None,
     };
+    if let Some(link) = item.links.first().filter(|_| said.is_none()) {
+        return text::one_line(link, 120);
+    }
     let finding = || item.draft.as_ref().and_then(|draft| draft.machine.findings.first()).cloned();
     text::one_line(&said.or_else(finding).unwrap_or_default(), 60)
 }
@@ -213,6 +216,7 @@ pub fn place_word(place: Place) -> &'static str {
 /// Returns one draft as JSON.
 pub fn item_json(item: &Item, now: Timestamp) -> Value {
     let draft = item.draft.as_ref();
+    let findings = draft.into_iter().flat_map(|draft| &draft.machine.findings);
     json!({
         "id": item.id.as_str(),
         "place": place_word(item.place),
@@ -225,7 +229,7 @@ pub fn item_json(item: &Item, now: Timestamp) -> Value {
         "subject": item.subject(),
         "path": item.path,
         "age_seconds": item.age(now).map(|age| age.as_secs()),
-        "findings": draft.map(|draft| draft.machine.findings.clone()).unwrap_or_default(),
+        "findings": item.links.iter().chain(findings).collect::<Vec<_>>(),
         "held": item.held,
         "signer": item.signer,
         "last_entry": item.last.as_ref().map(|entry| entry.fact.kind()),

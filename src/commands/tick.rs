@@ -7,6 +7,7 @@
 
 pub mod ask;
 mod clearing;
+mod content;
 pub mod guarding;
 mod table;
 mod telling;
@@ -426,17 +427,24 @@ impl<'s> Tick<'s> {
     ) -> Result<()> {
         let mut noted: Vec<String> = self.look_at_answer(&mut candidate, &mut planned).into_iter().collect();
         let Candidate { id, mut message } = candidate;
-        let Planned { plan, tier, brain, route, exchange, findings } = planned;
-        message.findings.extend(findings);
+        message.findings.append(&mut planned.findings);
+        message.findings.extend(self.look_alike(&message.from));
         // The draft answers the earlier messages of the thread, too, so what they ask for counts as well.
         for asked in earlier.iter().chain([&message]) {
-            for class in escalation::classes(asked, Some(&plan), &self.policy.escalate_words) {
+            for class in escalation::classes(asked, Some(&planned.plan), &self.policy.escalate_words) {
                 let class = class.to_string();
                 if !noted.contains(&class) {
                     noted.push(class);
                 }
             }
         }
+        // After the scan: what is made unclickable could hide a secret from it.
+        let thread: Vec<&Message> = earlier.iter().chain([&message]).collect();
+        match self.clean(wiring, &mut planned, &thread) {
+            Ok(findings) => drop(message.findings.splice(..0, findings)),
+            Err(tangled) => noted.push(tangled),
+        }
+        let Planned { plan, tier, brain, route, exchange, findings: _ } = planned;
         let recipients = policy::recipients(&self.policy, &message, &wiring.address);
         let verdict = policy::judge(&self.policy, &message, &plan, &recipients, &noted, tier);
         let (outcome, action, tier, body, why, findings) = match verdict {
@@ -471,6 +479,11 @@ impl<'s> Tick<'s> {
         let context = match self.policy.context {
             Keep::Tracked => draft::context_after(&older, &messages, needs_you, CONTEXT_BYTES_MAX),
             Keep::None => draft::context(&[], needs_you, 0),
+        };
+        let facts = exchange.as_ref().and_then(|exchange| exchange.facts.as_deref());
+        let context = match (self.policy.context, facts) {
+            (Keep::Tracked, Some(facts)) => draft::with_facts(&context, facts),
+            (Keep::Tracked | Keep::None, _) => context,
         };
         let findings: Vec<String> =
             findings.iter().map(|finding| text::one_line(&finding.to_string(), 160)).collect();

@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Context, secrets};
+use crate::brain::facts;
 use crate::brain::model::{self, Place};
+use crate::brain::program::Program;
 use crate::brain::protocol::Protocol;
 use crate::brain::retry::Fault;
 use crate::config::secret::SecretRef;
@@ -282,14 +284,28 @@ pub async fn model(wiring: &ModelWiring, context: &Context) -> Result<model::Set
         ModelPlace::Anthropic { url, model } => server(Protocol::Anthropic { model: model.clone() }, url),
         ModelPlace::Exec { command } => Place::Program { command: command.clone() },
     };
-    let variable = |name: &String| Some((OsString::from(name), env::var_os(name)?));
     Ok(model::Settings {
         place,
         tunnel: wiring.tunnel.clone(),
-        environment: wiring.environment.iter().filter_map(variable).collect(),
+        environment: environment(wiring),
         timeout: Duration::from_secs(wiring.timeout_seconds),
         retries: wiring.retries,
     })
+}
+
+/// Makes the program that says what the operator's own systems know, where the wiring names one.
+pub fn facts(wiring: &ModelWiring) -> Option<Program> {
+    Some(Program {
+        command: wiring.facts.clone()?,
+        environment: environment(wiring),
+        timeout: Duration::from_secs(wiring.timeout_seconds),
+        bytes_max: facts::BYTES_MAX,
+    })
+}
+
+fn environment(wiring: &ModelWiring) -> Vec<(OsString, OsString)> {
+    let variable = |name: &String| Some((OsString::from(name), env::var_os(name)?));
+    wiring.environment.iter().filter_map(variable).collect()
 }
 
 fn missing(kind: &str, name: &str) -> ConnectorError {

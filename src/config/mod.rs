@@ -121,6 +121,17 @@ pub enum TransportKind {
     Null,
 }
 
+impl TransportKind {
+    /// Tells whether the place where answers go would notify whoever is mentioned in one, follow its
+    /// references or carry out commands in it.
+    pub fn acts_on_mentions(&self) -> bool {
+        match self {
+            TransportKind::Maildir { .. } | TransportKind::Sendmail { .. } | TransportKind::Null => false,
+            TransportKind::Hub(hub) => hub.acts_on_mentions,
+        }
+    }
+}
+
 /// One who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrainWiring {
@@ -156,6 +167,8 @@ pub struct ModelWiring {
     pub tunnel: Option<Vec<String>>,
     /// The names of the variables that programs get.
     pub environment: Vec<String>,
+    /// A program that says what the operator's own systems know about a message.
+    pub facts: Option<Vec<String>>,
     /// How long one attempt may take.
     pub timeout_seconds: u64,
     /// The most further attempts at one question.
@@ -218,6 +231,8 @@ pub struct HubWiring {
     pub can_find: bool,
     /// It gives the messages of a thread.
     pub thread_tail: bool,
+    /// It notifies whoever is mentioned in a text, follows references or carries out commands.
+    pub acts_on_mentions: bool,
     /// How many messages are asked for at a time.
     pub page: usize,
     /// How long each call may take.

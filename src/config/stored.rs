@@ -38,8 +38,9 @@ const SOURCES_PLANNED: [&str; 4] = ["imap", "forgejo", "github", "program"];
 const TRANSPORTS_PLANNED: [&str; 5] = ["smtp", "forgejo", "github", "program", "rest"];
 
 /// The keys of every language model.
-const MODEL_KEYS: [&str; 8] = [
+const MODEL_KEYS: [&str; 9] = [
     "environment",
+    "facts",
     "timeout_seconds",
     "retries",
     "concurrency",
@@ -58,13 +59,14 @@ const MODEL_GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(4);
 /// What programs of a brain get where the wiring does not say.
 const MODEL_ENVIRONMENT: [&str; 3] = ["HOME", "LANG", "PATH"];
 
-const HUB_KEYS: [&str; 10] = [
+const HUB_KEYS: [&str; 11] = [
     "url",
     "agent",
     "token",
     "dedupes",
     "can_find",
     "thread_tail",
+    "acts_on_mentions",
     "page",
     "timeout_seconds",
     "paths",
@@ -343,6 +345,7 @@ impl File<'_> {
             key: section.key.as_ref().map(|key| self.secret("key", key)).transpose()?,
             tunnel: section.tunnel.as_ref().map(|tunnel| self.program("tunnel", tunnel)).transpose()?,
             environment: self.environment(section)?,
+            facts: section.facts.as_ref().map(|facts| self.program("facts", facts)).transpose()?,
             timeout_seconds: self.timeout_seconds(section, MODEL_SECONDS)?,
             retries: count(&section.retries, "retries", 0..=10, MODEL_RETRIES)? as u32,
             concurrency: count(&section.concurrency, "concurrency", 1..=64, MODEL_CONCURRENCY)?,
@@ -415,6 +418,7 @@ impl File<'_> {
             dedupes: flag(&section.dedupes),
             can_find: flag(&section.can_find),
             thread_tail: flag(&section.thread_tail),
+            acts_on_mentions: flag(&section.acts_on_mentions),
             page: self.count(&section.page, "page", 1..=1000, default.page)?,
             timeout_seconds: self.timeout_seconds(section, default.timeout.as_secs())?,
             url: default.url,
@@ -1037,7 +1041,7 @@ mod tests {
             (
                 "routes = \"x\"",
                 "8: a `openai` brain has no key `routes`",
-                "its keys are `url`, `model`, `key`, `tunnel`, `environment`, `timeout_seconds`, `retries`, `concurrency`, `calls_per_tick_max`, `give_up_after`, `fallback`, `shadow`",
+                "its keys are `url`, `model`, `key`, `tunnel`, `environment`, `facts`, `timeout_seconds`, `retries`, `concurrency`, `calls_per_tick_max`, `give_up_after`, `fallback`, `shadow`",
             ),
         ] {
             check(&format!("{MODEL}{line}\n"), wrong, hint);

@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 
 use super::super::{CommandError, Context, Result, Session};
 use super::super::{pause, wire};
+use crate::brain::facts;
 use crate::brain::model::{Asked, Model};
+use crate::brain::program::Program;
 use crate::brain::retry::Fault;
 use crate::brain::rules::{self, Catalogue};
 use crate::brain::{Exchange, Planned};
@@ -98,6 +100,8 @@ enum Brain {
 struct State {
     wiring: ModelWiring,
     model: Option<Arc<Model>>,
+    facts: Option<Arc<Program>>,
+    facts_failed: bool,
     calls_left: u32,
     faults_in_a_row: u32,
     away: Option<String>,
@@ -125,6 +129,8 @@ enum Step {
         model: Arc<Model>,
         /// What it is asked.
         prompt: Prompt,
+        /// What knows more about the message.
+        facts: Option<Arc<Program>>,
         /// The attempts that it may make.
         calls_reserved: u32,
     },
@@ -136,6 +142,8 @@ enum Step {
 struct Running {
     question: Question,
     prompt: Prompt,
+    /// What the operator's own systems say; an error in our own words.
+    facts: std::result::Result<Option<String>, String>,
     asked: Asked,
     calls_reserved: u32,
 }
@@ -193,6 +201,8 @@ impl<'s> Brains<'s> {
                     Brain::Model(Box::new(State {
                         wiring: (**model).clone(),
                         model: None,
+                        facts: wire::facts(model).map(Arc::new),
+                        facts_failed: false,
                         calls_left: model.calls_per_tick_max,
                         faults_in_a_row: 0,
                         away: None,
@@ -230,8 +240,13 @@ impl<'s> Brains<'s> {
                 let first = match self.step(&next, threads, secrets).await {
                     Step::Answered(answer) => self.keep(brain, threads, next, answer, &mut answers),
                     Step::LeftTo(model) => Some(model),
-                    Step::Ask { model, prompt, calls_reserved } => {
-                        running.spawn(asked(model, next, prompt, calls_reserved, now));
+                    Step::Ask { model, prompt, facts, calls_reserved } => {
+                        let message = threads[next.thread][next.place].message;
+                        let facts = facts.map(|program| {
+                            let secrets = known_now(self.context, secrets);
+                            FactsWanted { program, message: message.clone(), secrets }
+                        });
+                        running.spawn(asked(model, next, prompt, facts, calls_reserved, now));
                         None
                     }
                     Step::Waits => None,
@@ -286,7 +301,7 @@ impl<'s> Brains<'s> {
             threads[next.thread][..next.place].iter().map(|open| open.message).collect();
         let prompt = prompt::write(&self.instructions, &earlier, message, random_word);
         // The brain's own key may have become known only now.
-        let secrets = Secrets { known: self.context.credentials.known(), ..secrets.clone() };
+        let secrets = known_now(self.context, secrets);
         let thread = secrets.key.of_thread(&message.source, &message.thread);
         let found = secrets.gravest(&prompt.text(), Some(&thread));
         if let Some(found) = found.filter(|found| found.class > Class::Soft) {
@@ -297,10 +312,15 @@ impl<'s> Brains<'s> {
         match &state.model {
             Some(model) if calls_reserved > 0 => {
                 state.calls_left -= calls_reserved;
-                Step::Ask { model: model.clone(), prompt, calls_reserved }
+                Step::Ask { model: model.clone(), prompt, facts: state.facts.clone(), calls_reserved }
             }
             Some(_) | None => Step::Waits,
         }
+    }
+
+    /// Returns the operator's instructions to language models, as they are committed.
+    pub fn instructions(&self) -> &str {
+        &self.instructions
     }
 
     /// Ends tunnels and forgets keys; for after the last question.
@@ -398,7 +418,17 @@ impl<'s> Brains<'s> {
         state.calls_left += done.calls_reserved - done.asked.attempts.min(done.calls_reserved);
         let reply_digest =
             done.asked.said.as_ref().ok().map(|said| format!("sha256:{}", sha256_hex(said.as_bytes())));
-        let exchange = Exchange { prompt_digest: done.prompt.digest(), prompt: done.prompt, reply_digest };
+        let no_facts = done.facts.as_ref().err().cloned();
+        if let Some(why) = no_facts.as_ref().filter(|_| !state.facts_failed) {
+            state.facts_failed = true;
+            self.context.ui.warn(format!("brain `{brain}` is asked without facts: {why}"));
+        }
+        let exchange = Exchange {
+            facts: done.facts.ok().flatten(),
+            prompt_digest: done.prompt.digest(),
+            prompt: done.prompt,
+            reply_digest,
+        };
         let planned = match done.asked.said {
             Ok(said) => {
                 state.faults_in_a_row = 0;
@@ -418,6 +448,7 @@ impl<'s> Brains<'s> {
             }
         };
         let mut planned = planned;
+        planned.findings.extend(no_facts.map(|why| format!("the brain had no facts: {why}")));
         if prompt::is_cut(message) {
             planned.findings.push("the brain saw only the beginning of the message".to_owned());
         }
@@ -470,15 +501,45 @@ impl State {
     }
 }
 
+/// What a program of the operator's is to be asked about a message.
+struct FactsWanted {
+    program: Arc<Program>,
+    message: Message,
+    secrets: Secrets,
+}
+
+impl FactsWanted {
+    async fn ask(&self) -> std::result::Result<Option<String>, String> {
+        let facts = facts::ask(&self.program, &self.message).await?;
+        // What our own systems say goes to the brain and into the repository, as a message does.
+        let thread = self.secrets.key.of_thread(&self.message.source, &self.message.thread);
+        Ok(facts.map(|facts| self.secrets.marked(&facts, &thread)))
+    }
+}
+
+/// Adds what this process has fetched by now to what is known of secrets.
+fn known_now(context: &Context, secrets: &Secrets) -> Secrets {
+    Secrets { known: context.credentials.known(), ..secrets.clone() }
+}
+
 async fn asked(
     model: Arc<Model>,
     question: Question,
     prompt: Prompt,
+    facts: Option<FactsWanted>,
     calls_reserved: u32,
     now: Timestamp,
 ) -> Running {
+    let facts = match facts {
+        Some(wanted) => wanted.ask().await,
+        None => Ok(None),
+    };
+    let prompt = match &facts {
+        Ok(Some(facts)) => prompt.with_facts(facts, random_word),
+        Ok(None) | Err(_) => prompt,
+    };
     let asked = model.ask(&prompt, calls_reserved, now).await;
-    Running { question, prompt, asked, calls_reserved }
+    Running { question, prompt, facts, asked, calls_reserved }
 }
 
 /// Names a fallback that answered in the place of a brain.

@@ -6,10 +6,10 @@
 
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
-use mail_parser::decoders::html::html_to_text;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode_char;
 use mail_parser::{HeaderName, Message, MessagePart, MimeHeaders, PartType};
 
+use crate::connector::mail::html;
 use crate::text;
 
 /// Bytes of the canonical text; what goes beyond is cut, and the text says so.
@@ -54,6 +54,12 @@ pub fn body(mail: &Message<'_>, raw: &[u8]) -> Body {
     }
     if !blank && says_something_else(&preferred, &html) {
         findings.push("the HTML part says something else than the plain text".to_owned());
+    }
+    if chosen.iter().any(|part| part.hides) {
+        findings.push("has text that HTML hides".to_owned());
+    }
+    if html.iter().any(|part| part.disguised) {
+        findings.push("a link names another place than it leads to".to_owned());
     }
     if chosen.iter().any(|part| part.guessed) {
         findings.push("the character set was guessed".to_owned());
@@ -102,6 +108,10 @@ struct Text {
     text: String,
     html: bool,
     guessed: bool,
+    /// Something in it cannot be seen.
+    hides: bool,
+    /// A link's text names another place than the one that it leads to.
+    disguised: bool,
 }
 
 fn texts(mail: &Message<'_>, raw: &[u8], ids: &[u32]) -> Vec<Text> {
@@ -120,8 +130,12 @@ fn readable(part: &MessagePart<'_>, raw: &[u8]) -> Option<Text> {
     let bytes = transfer_decoded(part, raw, raw.get(range).unwrap_or_default());
     let charset = part.content_type().and_then(|kind| kind.attribute("charset"));
     let (text, guessed) = charset_decoded(&bytes, charset);
-    let text = if html { without_blank_runs(&html_to_text(&text)) } else { text };
-    Some(Text { text, html, guessed })
+    if !html {
+        return Some(Text { text, html, guessed, hides: false, disguised: false });
+    }
+    let seen = html::seen(&text);
+    let text = without_blank_runs(&seen.text);
+    Some(Text { text, html, guessed, hides: seen.hidden > 0, disguised: seen.disguised })
 }
 
 /// Undoes the transfer encoding; what is broken stays as it is, so that a person can see it.

@@ -6,8 +6,10 @@
 use std::ops::Range;
 
 pub mod body;
+pub mod html;
 pub mod limits;
 pub mod read;
+pub mod style;
 pub mod views;
 pub mod write;
 
