@@ -34,7 +34,7 @@ pub const WORDS: &[&str] = &[
     "auth",
     "credential",
     "identified by",
-    "securestring",
+    "SecureString",
 ];
 
 /// Bytes of a text that are looked at from the name on.
@@ -44,7 +44,7 @@ const BYTES_MAX: usize = 400;
 const PREFIX_BYTES_MAX: usize = 60;
 
 /// What makes a key one that opens something.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "api",
     "access",
     "secret",
@@ -65,9 +65,13 @@ const KEYS: [&str; 22] = [
     "storage",
     "admin",
     "app",
+    "application",
     "project",
     "user",
 ];
+
+/// Characters from which on the value of any other key, and of a setting, is no word.
+const LONG: usize = 16;
 
 /// Endings of a name that is about a secret and does not hold it.
 const ABOUT: [&str; 30] = [
@@ -160,11 +164,14 @@ impl<'a> Name<'a> {
         let lower = piece.as_bytes()[..piece.len().min(8)].to_ascii_lowercase();
         let begins = |word: &[u8]| lower.starts_with(word);
         let joined = self.prefix.ends_with(|c: char| c.is_ascii_alphabetic()) && !is_title;
-        if begins(b"key") || begins("schl".as_bytes()) {
-            return self.opens_something();
+        if begins(b"auth") && self.prefix.eq_ignore_ascii_case("o") {
+            return true;
         }
         if !joined {
             return true;
+        }
+        if begins(b"key") || begins("schl".as_bytes()) {
+            return self.opens_something();
         }
         let is_long = begins(b"passw") || begins(b"token") || begins(b"secret") || begins(b"pwd");
         is_long || begins(b"pass") && self.is_account()
@@ -176,6 +183,13 @@ impl<'a> Name<'a> {
         let words = words.trim_end_matches([' ', '_', '-', '.']).to_ascii_lowercase();
         let in_sentence = self.prefix.is_empty() && self.before.ends_with([' ', '-']);
         (in_sentence || !self.prefix.is_empty()) && KEYS.iter().any(|key| words.ends_with(key))
+    }
+
+    /// Tells whether this is a setting: its name in capitals, alone, and the value right behind `=`.
+    fn is_setting(&self, piece: &str) -> bool {
+        let name = piece.split('=').next().unwrap_or_default();
+        let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        self.prefix.ends_with('_') && self.prefix.chars().all(is_name) && name.chars().all(is_name)
     }
 
     fn is_account(&self) -> bool {
@@ -211,7 +225,9 @@ impl<'a> Name<'a> {
 fn value(name: &Name<'_>, piece: &str, captures: &Captures<'_>) -> Option<Range<usize>> {
     let word = piece.get(captures.get(1)?.range())?;
     let rest = piece.get(captures.get(2)?.range())?;
-    let quoted = captures.get(4).or_else(|| captures.get(6));
+    // The value of an element only where the name is one: `<password>…</password>`.
+    let element = captures.get(6).filter(|_| rest.is_empty() && name.before.ends_with('<'));
+    let quoted = captures.get(4).or(element);
     let listed = captures.get(7);
     let bare = captures.get(5);
     let mut place = quoted.or(listed).or(bare)?.range();
@@ -219,21 +235,31 @@ fn value(name: &Name<'_>, piece: &str, captures: &Captures<'_>) -> Option<Range<
         place.end = place.start + trimmed(&piece[place.clone()], name).len();
     }
     let value = piece.get(place.clone())?;
-    if is_placeholder(value) || value.chars().count() < 4 || is_markup(value) || is_about(word, rest) {
+    if is_placeholder(value)
+        || value.chars().count() < 4
+        || is_markup(value)
+        || is_about(word, rest)
+        || word.len() == 2 && !rest.is_empty()
+    {
         return None;
     }
     let lower = word.to_ascii_lowercase();
     let random = is_random(value);
     let named = !rest.is_empty() || lower == "auth" || lower.starts_with("credential") || lower == "passe";
+    let is_long = value.len() >= LONG
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_.".contains(&byte));
+    let is_other_key = lower == "key" && !name.opens_something();
     let is_secret = if lower == "identified by" || lower == "securestring" {
         true
+    } else if is_other_key {
+        is_long && random && !value.contains(['_', '-', '.'])
     } else if quoted.is_some() {
         (!value.contains(' ') || lower.ends_with("phrase")) && !is_prose(value) && (lower != "auth" || random)
     } else if listed.is_some() {
-        random
+        random || word == "PASSWORD"
     } else if lower == "auth" {
         random && value.len() >= 8
-    } else if random {
+    } else if random || is_long && name.is_setting(piece) {
         true
     } else {
         !named && is_alone(&lower, piece, captures, &place) && !is_prose(value)

@@ -167,6 +167,13 @@ pub const SHAPES: &[Shape] = &[
         .check(Check::Random)
         .soft(),
     Shape::new(
+        "password",
+        &["curl "],
+        r#"curl [^\n]{0,200}?(?:-u|--user)[ =]{0,2}["']?[^\s:"'$]{0,80}:([^\s"'$]{4,100})"#,
+        "https://curl.se/docs/manpage.html#-u",
+    )
+    .soft(),
+    Shape::new(
         "cookie",
         &["ookie: ", "OOKIE: "],
         r"(?i)ookie: +(?:[^=;\s]{1,60}=[^;\s]{0,15};[ \t]*){0,10}[^=;\s]{1,60}=([^;\s]{16,2000})",
@@ -273,7 +280,7 @@ pub const SHAPES: &[Shape] = &[
     Shape::new("buildkite-token", &["bkua_"], r"bkua_[0-9a-f]{40}\b", BUILDKITE),
     Shape::new("circleci-token", &["CCIPAT_", "CCIPRJ_"], r"CCIP(?:AT|RJ)_[A-Za-z0-9]{22}_[0-9a-f]{40}\b", CIRCLECI),
     Shape::new("sonar-token", &["squ_", "sqp_", "sqa_"], r"sq[upa]_[0-9a-f]{40}\b", SONAR),
-    Shape::new("sourcegraph-token", &["sgp_"], r"sgp_(?:(?:[0-9a-f]{16}|local)_)?[0-9a-f]{40}\b", SOURCEGRAPH),
+    Shape::new("sourcegraph-token", &["sgp_"], r"sgp_(?:(?:[0-9a-fA-F]{16}|local)_)?[0-9a-fA-F]{40}\b", SOURCEGRAPH),
     Shape::new("sentry-token", &["sntrys_", "sntryu_"], r"sntry(?:u_[0-9a-f]{64}|s_eyJ[A-Za-z0-9+/=_]{60,1000})", SENTRY),
     Shape::new("postman-key", &["PMAK-"], r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}\b", POSTMAN),
     Shape::new("atlassian-token", &["ATATT3", "ATCTT3", "ATBB"], r"AT(?:(?:ATT|CTT)3[A-Za-z0-9_=-]{180,220}|BB[A-Za-z0-9]{32}\b)", ATLASSIAN),
@@ -345,12 +352,12 @@ pub const SHAPES: &[Shape] = &[
 
 const PRIVATE_KEY: &str = concat!(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
-    r"(?:(?:[A-Za-z0-9+/=:,.>()\s\\_]|-[A-Za-z0-9]){32,}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
+    r#"(?:(?:[A-Za-z0-9+/=:,.>()\s\\_'"`]|-[A-Za-z0-9]){32,}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"#,
     r"|[\s>\\n]{0,16}[A-Za-z0-9+/=]{32,}[A-Za-z0-9+/=\s\\>]*)",
 );
-const URL: &str = r#"(?i)[a-z][a-z0-9+.-]{1,20}://[^\s/:@<>"'?#]{0,100}:([^\s/@<>"']{2,200})@[a-z0-9\[%$({]"#;
-const AUTHORIZATION: &str =
-    r#"(?i)uthorization["']?\s{0,4}[:=,]\s{0,4}["']?(?:bearer|basic|token)\s{1,4}([a-z0-9._~+/=-]{8,4000})"#;
+const URL: &str =
+    r#"(?i)[a-z][a-z0-9+.-]{1,20}://[^\s/:@<>"'?#]{0,100}:([^\s/@<>"'?#\\]{2,200})@[a-z0-9\[%$({]"#;
+const AUTHORIZATION: &str = r#"(?i)uthorization["']?\s{0,4}[:=,]\s{0,4}["']?(?:bearer|basic|token|(?:api-?)?key|api-token)\s{1,4}([a-z0-9._~+/=-]{8,4000})"#;
 
 const RFC_AUTHORIZATION: &str = "https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2";
 const RFC_BASIC: &str = "https://www.rfc-editor.org/rfc/rfc7617";

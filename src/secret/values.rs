@@ -21,8 +21,10 @@ pub fn is_random(value: &str) -> bool {
 
 /// Tells whether a value stands for one that is not there.
 pub fn is_placeholder(value: &str) -> bool {
-    const WORDS: [&str; 17] = [
+    const WORDS: [&str; 19] = [
         "password",
+        "pw",
+        "pwd",
         "passwd",
         "passwort",
         "pass",
@@ -44,8 +46,11 @@ pub fn is_placeholder(value: &str) -> bool {
     let first = value.chars().next();
     let repeats = first.is_some_and(|first| value.chars().all(|c| c == first));
     let masked = value.chars().filter(|c| matches!(c, '*' | '•' | '●' | '…' | '.' | '?' | '_' | '-')).count();
+    let bytes = value.as_bytes();
+    let longest = bytes.chunk_by(|a, b| a.eq_ignore_ascii_case(b)).map(<[u8]>::len).max().unwrap_or_default();
     let begins = |word: &str| value.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     repeats
+        || longest >= 6 && longest * 2 > bytes.len()
         || masked * 2 > value.chars().count()
         || value.starts_with(['<', '[', '{', '(', '$', '%'])
         || WORDS.iter().any(|word| bare.eq_ignore_ascii_case(word))
