@@ -156,25 +156,6 @@ fn recall(items: &[Item], bed: &Path) {
     columns.extend(detect_secrets(&folder));
     columns.extend(ripsecrets(&folder));
 
-    if std::env::var_os("SHOW").is_some() {
-        for (index, item) in items.iter().enumerate() {
-            let quiet = !columns[1].found.contains(&index);
-            let line: String = item.text.trim().chars().take(110).collect();
-            if item.secret == Some(true) && quiet {
-                println!("MISS {} | {}", item.class, line.replace('\n', "~"));
-            }
-            if item.secret == Some(false) && columns[0].found.contains(&index) {
-                println!("FALSE {} | {}", item.class, line.replace('\n', "~"));
-            }
-            if item.secret.is_none() && !quiet {
-                let hits = scanner.scan(&item.text);
-                let hit = hits[0];
-                let from = item.text.floor_char_boundary(hit.start.saturating_sub(30));
-                let to = item.text.ceil_char_boundary(hit.end.min(hit.start + 40));
-                println!("MAIL {} | {}", hit.kind, item.text[from..to].replace('\n', "~"));
-            }
-        }
-    }
     println!("secrets found, by class (each line or file is one; hard, and soft, and random are ours)");
     print_head("class", &columns);
     let mut by_class: BTreeMap<&str, [Vec<usize>; 2]> = BTreeMap::new();

@@ -18,6 +18,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use git_drafts::delivery::table;
+use git_drafts::secret::shapes;
 use regex::Regex;
 use serde_json::Value;
 use support::hub::{Message, StateHub};
@@ -165,6 +166,7 @@ fn part(name: &str, demo: &Demo) -> String {
     let (kind, what) = name.split_once(' ').unwrap_or((name, ""));
     match kind {
         "state-table" => table::markdown(),
+        "secret-shapes" => shapes::markdown(),
         "help" => {
             let command =
                 if what.is_empty() { "git-drafts --help" } else { &format!("git-drafts {what} --help") };
