@@ -3,17 +3,16 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
 
 use crate::commands::{
-    CommandError, Context, Exit, Result, approve, check, demo, diff, edit, hook, init, list, log, man,
+    CommandError, Context, Exit, Result, allow, approve, check, demo, diff, edit, hook, init, list, log, man,
     reject, resolve, run, send, show, status, tick,
 };
+use crate::diagnostics::{self, Credentials};
 use crate::ui::{ColorChoice, Ui};
 
 /// git's code for a fatal error.
@@ -124,6 +123,8 @@ enum Verb {
         #[arg(short, long, requires = "commit")]
         message: Option<String>,
     },
+    /// Allow something in a draft to leave that looks like a secret
+    Allow(AllowArguments),
     /// Remove drafts and stage that; the commit rejects
     Reject {
         /// The first letters of their ids, or their files
@@ -226,6 +227,34 @@ struct SendArguments {
 }
 
 #[derive(Debug, Args)]
+struct AllowArguments {
+    /// The first letters of its id, or its file
+    #[arg(required_unless_present = "list")]
+    id: Option<String>,
+    /// Which finding, as `git drafts show` numbers them; the only one without
+    #[arg(long, value_name = "N")]
+    finding: Option<usize>,
+    /// Why; it is kept in the ledger
+    #[arg(long, value_name = "TEXT", required_unless_present = "list")]
+    reason: Option<String>,
+    /// This draft, with these words to these people (the default)
+    #[arg(long, group = "reach")]
+    once: bool,
+    /// This draft, however it is changed
+    #[arg(long, group = "reach")]
+    here: bool,
+    /// Every draft, until it expires
+    #[arg(long, group = "reach")]
+    always: bool,
+    /// For how long everywhere, such as 30d; 90d without
+    #[arg(long, value_name = "TIME", requires = "always")]
+    expires: Option<String>,
+    /// Show what is allowed
+    #[arg(long, conflicts_with_all = ["id", "finding", "reason", "reach"])]
+    list: bool,
+}
+
+#[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Word {
     /// It has arrived
@@ -253,8 +282,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         When::Always => ColorChoice::Always,
         When::Never => ColorChoice::Never,
     });
-    log_to_stderr(cli.verbose);
-    let ended = context(&cli, ui).and_then(|context| dispatch(&context, cli.command));
+    let credentials = Credentials::default();
+    diagnostics::start(cli.verbose, &credentials);
+    let ended = context(&cli, ui, credentials).and_then(|context| dispatch(&context, cli.command));
     match ended {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::NeedsYou) => ExitCode::from(1),
@@ -265,7 +295,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn context(cli: &Cli, ui: Ui) -> Result<Context> {
+fn context(cli: &Cli, ui: Ui, credentials: Credentials) -> Result<Context> {
     let failed = |error| CommandError::System { what: "the current folder".to_owned(), error };
     let here = std::env::current_dir().map_err(failed)?;
     let directory = match &cli.directory {
@@ -288,7 +318,7 @@ fn context(cli: &Cli, ui: Ui) -> Result<Context> {
         });
     }
     let config = cli.config.as_ref().filter(|path| !path.as_os_str().is_empty()).map(|path| here.join(path));
-    Ok(Context { ui, directory, config })
+    Ok(Context { ui, directory, config, credentials })
 }
 
 fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
@@ -323,6 +353,14 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Approve { ids, edit, commit, message } => {
             approve::run(context, &approve::Options { ids, edit, commit, message })
         }
+        Verb::Allow(AllowArguments { id, finding, reason, here, always, expires, .. }) => {
+            let reach = match (here, always) {
+                (true, _) => allow::Reach::Here,
+                (_, true) => allow::Reach::Always,
+                _ => allow::Reach::Once,
+            };
+            allow::run(context, &allow::Options { id, finding, reason, reach, expires })
+        }
         Verb::Reject { ids, message, commit } => {
             reject::run(context, &reject::Options { ids, message, commit })
         }
@@ -354,20 +392,6 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
 fn wait_for(command: impl Future<Output = Result<Exit>>) -> Result<Exit> {
     let failed = |error| CommandError::System { what: "the runtime".to_owned(), error };
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?.block_on(command)
-}
-
-fn log_to_stderr(verbose: u8) {
-    let default = match verbose {
-        0 => "warn",
-        1 => "git_drafts=info,warn",
-        _ => "git_drafts=debug,info",
-    };
-    let filter = EnvFilter::try_from_env("GIT_DRAFTS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let subscriber = subscriber.with_ansi(std::io::stderr().is_terminal());
-    // Somebody who uses the library may have a subscriber already.
-    let _ = subscriber.without_time().try_init();
 }
 
 #[cfg(test)]

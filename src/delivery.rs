@@ -82,6 +82,23 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// Tells whether something may leave by this step, or by what follows it at once.
+    pub fn may_send(&self) -> bool {
+        match self {
+            Step::Claim { .. } | Step::Send { .. } | Step::Ask { resend: true } | Step::Resend => true,
+            Step::Done
+            | Step::Wait(_)
+            | Step::Until(_)
+            | Step::JudgeRemoval
+            | Step::Withdraw
+            | Step::Ask { resend: false }
+            | Step::NoteUnsure
+            | Step::Clear { .. } => false,
+        }
+    }
+}
+
 /// What a draft waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
@@ -309,6 +326,7 @@ mod tests {
                 approver: text(),
                 signer: None,
                 transport: text(),
+                overrides: Vec::new(),
             })
         };
         let fact = match word {

@@ -160,6 +160,8 @@ pub struct Claimed {
     pub signer: Option<String>,
     /// The transport's name in the wiring.
     pub transport: String,
+    /// What a person allows although it looks like a secret, as far as this answer needs it; one line each.
+    pub overrides: Vec<String>,
 }
 
 impl Fact {
@@ -270,6 +272,8 @@ impl Entry {
                 stored.signed = Some(claimed.signer.is_some());
                 stored.signer = claimed.signer.clone();
                 stored.transport = Some(claimed.transport.clone());
+                // Programs that do not know the key read every claim that did not need it.
+                stored.overrides = Some(claimed.overrides.clone()).filter(|overrides| !overrides.is_empty());
             }
             Fact::Sending | Fact::Expired => {}
             Fact::Sent { receipt } => stored.receipt = Some(receipt.clone()),
@@ -410,6 +414,7 @@ impl Reader<'_> {
                 false => None,
             },
             transport: self.need("transport", stored.transport.clone())?,
+            overrides: stored.overrides.clone().unwrap_or_default(),
         })
     }
 }
@@ -445,6 +450,7 @@ struct Stored {
     signed: Option<bool>,
     signer: Option<String>,
     transport: Option<String>,
+    overrides: Option<Vec<String>>,
     receipt: Option<String>,
     spec_hash: Option<String>,
     until: Option<String>,
@@ -490,6 +496,7 @@ mod tests {
                 approver: text(),
                 signer: Some(text()),
                 transport: text(),
+                overrides: vec![text()],
             }),
             Fact::Sending,
             Fact::Sent { receipt: text() },
@@ -516,6 +523,21 @@ mod tests {
             };
             let name = entry.file_name(3);
             assert_eq!(Entry::parse(&name, &entry.render()).unwrap(), entry);
+        }
+    }
+
+    #[test]
+    fn a_claim_of_before_there_were_overrides_reads_as_one_without() {
+        let claims = every_fact().into_iter().filter_map(|fact| match fact {
+            Fact::Claimed(claimed) => Some(Claimed { overrides: Vec::new(), ..claimed }),
+            _ => None,
+        });
+        for claimed in claims {
+            let at = Timestamp::from_second(1).unwrap();
+            let entry = Entry { at, host: "atlas".to_owned(), generation: 1, fact: Fact::Claimed(claimed) };
+            let file = entry.render();
+            assert!(!file.contains("overrides"), "{file}");
+            assert_eq!(Entry::parse("2-claimed.toml", &file).unwrap(), entry);
         }
     }
 

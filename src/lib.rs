@@ -7,9 +7,9 @@
 //!
 //! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`text`]
 //! - 1, the core, pure functions: [`approval`], [`automatic`], [`delivery`], [`draft`], [`escalation`],
-//!   [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
-//! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`git`], [`http`], [`ledger`],
-//!   [`notify`], [`ui`]
+//!   [`guard`], [`policy`], [`prompt`], [`render`], [`reply`], [`secret`], [`signature`]
+//! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`diagnostics`], [`git`], [`http`],
+//!   [`ledger`], [`notify`], [`ui`]
 //! - 3, the commands: [`commands`]
 //! - 4, the arguments: [`cli`] (and `main.rs`)
 
@@ -24,6 +24,7 @@ pub mod config;
 pub mod connector;
 pub mod delivery;
 pub mod desk;
+pub mod diagnostics;
 pub mod draft;
 pub mod durable;
 pub mod entry;
@@ -32,6 +33,7 @@ pub mod escalation;
 pub mod failpoint;
 pub mod fold;
 pub mod git;
+pub mod guard;
 pub mod http;
 pub mod id;
 pub mod ledger;

@@ -19,6 +19,7 @@ const ORDER: [&[&str]; 5] = [
         "automatic",
         "escalation",
         "secret",
+        "guard",
         "prompt",
         "reply",
         "policy",
@@ -27,13 +28,13 @@ const ORDER: [&[&str]; 5] = [
         "render",
         "signature",
     ],
-    &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify", "ui"],
+    &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify", "ui", "diagnostics"],
     &["commands"],
     &["cli"],
 ];
 
 /// Edges that the order alone would let name each other, and must not: who, and whom.
-const STRANGERS: [(&str, &[&str]); 8] = [
+const STRANGERS: [(&str, &[&str]); 9] = [
     ("http", &["git"]),
     ("connector", &["git"]),
     ("config", &["git"]),
@@ -42,6 +43,7 @@ const STRANGERS: [(&str, &[&str]); 8] = [
     ("desk", &["http", "connector", "config", "brain", "ledger"]),
     ("notify", &["git", "http", "connector", "config", "brain", "ledger", "desk"]),
     ("ui", &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify"]),
+    ("diagnostics", &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify", "ui"]),
 ];
 
 /// The longest file, without its tests: one is read in one sitting.

@@ -11,7 +11,10 @@ use std::fs::File;
 use jiff::{SignedDuration, Timestamp};
 
 use super::judgement::{self, Case, Stop};
+use super::leaving;
+use super::secrets::{self, Make};
 use super::settle::{self, entry_after, subject};
+use super::tick::guarding::as_seen;
 use super::wire::Connectors;
 use super::{Context, Result, Session};
 use crate::connector::ConnectorError;
@@ -22,6 +25,7 @@ use crate::entry::{Claimed, Drafted, Entry, Fact, claim, drafted};
 use crate::error::Hint;
 use crate::git::landing::{Change, Landed};
 use crate::git::{MAIN, Repository};
+use crate::guard::Secrets;
 use crate::id::{DraftId, ObjectId};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Address, Message, sha256_hex};
@@ -193,6 +197,12 @@ impl Dispatcher<'_, '_, '_> {
         let claimed =
             stories.iter().filter(|(_, story)| matches!(last_fact(story), Some(Fact::Claimed(_)))).count();
         let mut budget = self.budget(&snapshot, &policy)?.saturating_sub(claimed);
+        let leaves = |(id, story): &&(DraftId, Vec<Entry>)| {
+            next(desk.on_desk(id), story, &self.facts(story)).may_send()
+        };
+        let leaving: Vec<&Drafted> =
+            stories.iter().filter(leaves).filter_map(|(_, story)| drafted(story)).collect();
+        let secrets = leaving::known(self.context, self.session, self.connectors, &leaving).await?;
         let (mut notes, mut claims, mut outbound, mut clear) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (id, story) in &stories {
@@ -200,6 +210,7 @@ impl Dispatcher<'_, '_, '_> {
             let case = |blob, waits| Case {
                 context: self.context,
                 session: self.session,
+                secrets: &secrets,
                 desk: &desk,
                 snapshot: &snapshot,
                 policy: &policy,
@@ -242,7 +253,7 @@ impl Dispatcher<'_, '_, '_> {
                         let busy = story.last().and_then(|last| busy_until(last, self.context.now()));
                         let earlier = if busy.is_some() { Earlier::Unknown } else { Earlier::NotThere };
                         match (self.still_stands(&case_of(story)), busy) {
-                            (Ok(()), _) => outbound.extend(self.outbound(id, story, Some(earlier))),
+                            (Ok(()), _) => outbound.extend(self.outbound(id, story, Some(earlier), &secrets)),
                             (Err(why), Some(until)) => self.later(id, story, until, &why),
                             (Err(why), None) => notes.push(self.withdrawn(id, story, &why)),
                         }
@@ -260,13 +271,13 @@ impl Dispatcher<'_, '_, '_> {
                     }
                 },
                 Step::Resend => match self.still_stands(&case_of(story)) {
-                    Ok(()) => outbound.extend(self.outbound(id, story, Some(Earlier::Unknown))),
+                    Ok(()) => outbound.extend(self.outbound(id, story, Some(Earlier::Unknown), &secrets)),
                     Err(why) => {
                         notes.push(self.unsure(id, story, &format!("it may have gone, and now: {why}")))
                     }
                 },
                 Step::Send { blob, .. } => match self.still_stands(&case(blob, false)) {
-                    Ok(()) => outbound.extend(self.outbound(id, story, None)),
+                    Ok(()) => outbound.extend(self.outbound(id, story, None, &secrets)),
                     Err(why) => notes.push(self.withdrawn(id, story, &why)),
                 },
                 Step::Claim { blob, generation } => {
@@ -355,13 +366,25 @@ impl Dispatcher<'_, '_, '_> {
         }
     }
 
-    /// Renders a claim from what the ledger keeps of it.
-    fn outbound(&mut self, id: &DraftId, story: &[Entry], began: Option<Earlier>) -> Option<Outbound> {
+    /// Renders a claim from what the ledger keeps of it, and looks for secrets in the very bytes.
+    fn outbound(
+        &mut self,
+        id: &DraftId,
+        story: &[Entry],
+        began: Option<Earlier>,
+        secrets: &Secrets,
+    ) -> Option<Outbound> {
         let ((entry, claimed), origin) = (claim(story)?, drafted(story)?);
         let from = self.connectors.our_address(&origin.source);
         let key = Key::new(id, entry.generation, self.ledger.desk());
         match rendered(&self.session.repository, key, entry.at, from, origin, claimed) {
             Ok(Some(outgoing)) => {
+                let looked =
+                    leaving::check(self.context, self.session, secrets, id, &origin.source, &outgoing);
+                if let Err(Stop::Held { why, hint }) = looked {
+                    self.tell(id, story, What::Held { why, hint });
+                    return None;
+                }
                 let (claimed, origin, story) = (claimed.clone(), origin.clone(), story.to_vec());
                 Some(Outbound { id: id.clone(), claimed, origin, outgoing, began, story })
             }
@@ -450,7 +473,7 @@ impl Dispatcher<'_, '_, '_> {
             match self.checked(transport, &draft).await {
                 Checked::Ready => ready.push(draft),
                 Checked::Stop(fact, what) => {
-                    notes.push(self.note(&draft.id, &draft.story, fact));
+                    notes.push(self.note(&draft.id, &draft.story, *fact));
                     self.tell(&draft.id, &draft.story, what);
                 }
             }
@@ -534,7 +557,7 @@ impl Dispatcher<'_, '_, '_> {
         }
         let deferred = |reason: String, until: Timestamp| {
             Checked::Stop(
-                Fact::Deferred { until, reason: reason.clone() },
+                Box::new(Fact::Deferred { until, reason: reason.clone() }),
                 What::Later { until, why: reason },
             )
         };
@@ -545,7 +568,10 @@ impl Dispatcher<'_, '_, '_> {
                 let known = last_known(&draft.story).unwrap_or(&draft.origin.message);
                 if let Some(newer) = newer(&tail, known, draft.origin.date, &ours) {
                     let ours = ours.iter().any(|our| our.same_mailbox(&newer.from));
-                    return Checked::Stop(Fact::Stale { newer: newer.id.clone() }, What::Stale { ours });
+                    return Checked::Stop(
+                        Box::new(Fact::Stale { newer: newer.id.clone() }),
+                        What::Stale { ours },
+                    );
                 }
             }
             Ok(None) => {}
@@ -557,14 +583,17 @@ impl Dispatcher<'_, '_, '_> {
             }
             Err(ConnectorError::Refused { what, .. }) => {
                 let reason = format!("the thread could not be read again: {what}");
-                return Checked::Stop(Fact::Failed { reason: reason.clone() }, What::Failed(reason));
+                return Checked::Stop(
+                    Box::new(Fact::Failed { reason: reason.clone() }),
+                    What::Failed(reason),
+                );
             }
         }
         match self.connectors.prepare(transport, &draft.outgoing, self.context.now()).await {
             Ok(()) => Checked::Ready,
             Err(Outcome::Deferred { until, reason }) => deferred(reason, until),
             Err(Outcome::Failed { reason }) => {
-                Checked::Stop(Fact::Failed { reason: reason.clone() }, What::Failed(reason))
+                Checked::Stop(Box::new(Fact::Failed { reason: reason.clone() }), What::Failed(reason))
             }
             // Preparing sends nothing, so there is nothing else to be unsure about.
             Err(Outcome::Unsure { reason } | Outcome::Delivered { receipt: reason }) => {
@@ -578,6 +607,7 @@ impl Dispatcher<'_, '_, '_> {
     fn drop_what_was_known(&self, tail: &mut Vec<Message>, draft: &Outbound) {
         let Some(drafted_at) = draft.story.first().map(|entry| entry.at) else { return };
         let Ok(snapshot) = self.ledger.snapshot() else { return };
+        let Ok(secrets) = secrets::load(self.context, self.session, Make::Yes) else { return };
         let was_known = |message: &Message| {
             let id = DraftId::derive(&message.id, crate::id::LENGTH);
             let story = snapshot.story(&id).unwrap_or_default();
@@ -586,9 +616,8 @@ impl Dispatcher<'_, '_, '_> {
                 Some(Fact::Drafted(origin)) => Some((&origin.message, &origin.digest)),
                 _ => None,
             };
-            let mut seen = message.clone();
-            super::tick::take_out_secrets(&mut seen);
-            about == Some((&message.id, &seen.digest()))
+            let digests = as_seen(&secrets, message);
+            about.is_some_and(|(id, digest)| *id == message.id && digests.contains(digest))
                 && story.first().is_some_and(|entry| entry.at <= drafted_at)
         };
         tail.retain(|message| message.id == draft.origin.message || !was_known(message));
@@ -729,7 +758,7 @@ enum Answer {
 
 enum Checked {
     Ready,
-    Stop(Fact, What),
+    Stop(Box<Fact>, What),
 }
 
 /// Returns the newest message of the thread that a person knew of when approving again: the one that

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use similar::{ChangeTag, TextDiff};
 
+use super::early::Early;
 use super::{CommandError, Context, Exit, Result, noted_wiring, reject};
 use crate::delivery::OnDesk;
 use crate::desk::{self, Desk};
@@ -22,11 +23,11 @@ use crate::draft::{Draft, Status};
 use crate::entry::drafted;
 use crate::error::Hint;
 use crate::git::{self, MAIN, Repository, TreeEntry, lease};
+use crate::guard::Class;
 use crate::id::{DraftId, ObjectId, shown_length};
 use crate::ledger::Snapshot;
 use crate::plan::Gate;
 use crate::policy::{self, Policy, Recipients};
-use crate::secret;
 
 /// How long a hook in a terminal waits for the sends of its commit.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -229,6 +230,8 @@ struct Preview {
     approves: Vec<(DraftId, Draft, String)>,
     rejects: Vec<DraftId>,
     wrong: Vec<crate::error::FileError>,
+    /// What is said and does not stop the commit.
+    doubtful: Vec<crate::error::FileError>,
 }
 
 /// Looks at what is about to be committed, warns, and keeps ticks away from an open editor.
@@ -240,7 +243,11 @@ fn prepare(context: &Context, repository: &Repository, options: &Options) -> Res
         return Ok(Exit::Done);
     }
     let index = env::var_os("GIT_INDEX_FILE").map(|index| repository.place().join(PathBuf::from(index)));
-    let preview = look(repository, index.as_deref())?;
+    let preview = look(context, repository, index.as_deref())?;
+    for doubt in &preview.doubtful {
+        context.ui.warn(doubt);
+        doubt.hint().iter().for_each(|hint| context.ui.hint(hint));
+    }
     if !preview.wrong.is_empty() {
         for error in &preview.wrong {
             context.ui.error(error);
@@ -256,8 +263,9 @@ fn prepare(context: &Context, repository: &Repository, options: &Options) -> Res
     Ok(Exit::Done)
 }
 
-fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
-    let mut preview = Preview { approves: Vec::new(), rejects: Vec::new(), wrong: Vec::new() };
+fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Result<Preview> {
+    let mut preview =
+        Preview { approves: Vec::new(), rejects: Vec::new(), wrong: Vec::new(), doubtful: Vec::new() };
     let Some(tip) = repository.tip(MAIN)? else { return Ok(preview) };
     let committed: BTreeMap<String, ObjectId> = desk::blobs(repository, tip)?.into_iter().collect();
     let staged = repository.drafts_in_index(index)?;
@@ -267,6 +275,7 @@ fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
     }
     let desk = Desk::at(repository, tip)?;
     let snapshot = Snapshot::of(repository)?;
+    let early = Early::load(context);
     for entry in staged.iter().filter(|entry| !same(entry) && entry.name.ends_with(".md")) {
         let path = &entry.name;
         if !desk::is_plain(entry.mode) {
@@ -282,13 +291,23 @@ fn look(repository: &Repository, index: Option<&Path>) -> Result<Preview> {
                 // sender holds what cannot be sent, and a revert must never be refused.
                 let was_approved = matches!(desk.on_desk(draft.id()), OnDesk::Approved(_));
                 if !was_approved {
+                    for (class, error) in early.look(context, &snapshot, path, &text, &draft)? {
+                        let stops = class > Class::Soft;
+                        if stops { &mut preview.wrong } else { &mut preview.doubtful }.push(error);
+                    }
                     preview.wrong.extend(obstacles(repository, &desk, path, &text, &draft)?);
                 }
                 let drafted = snapshot.file(draft.id(), "drafted", "md")?.unwrap_or_default();
                 let edited = edited(&String::from_utf8_lossy(&drafted), &text);
                 preview.approves.push((draft.id().clone(), draft, edited));
             }
-            Ok(_) => {}
+            Ok(draft) => {
+                // It is not sent, and in the history for ever.
+                let found = early.look(context, &snapshot, path, &text, &draft)?.into_iter();
+                preview
+                    .doubtful
+                    .extend(found.filter(|(class, _)| *class > Class::Soft).map(|(_, error)| error));
+            }
         }
     }
     for file in &desk.files {
@@ -313,7 +332,7 @@ fn obstacles(
         Some(bytes) => policy::Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?,
         None => policy::Policy::built_in(),
     };
-    let mut wrong: Vec<crate::error::FileError> = policy::obstacles(&policy, draft)
+    let wrong: Vec<crate::error::FileError> = policy::obstacles(&policy, draft)
         .into_iter()
         .map(|finding| {
             let line = match &finding {
@@ -334,14 +353,6 @@ fn obstacles(
             }
         })
         .collect();
-    if let Some(hit) =
-        secret::scan(&format!("{}\n{}", draft.subject, draft.body)).into_iter().find(|hit| hit.hard)
-    {
-        wrong.push(
-            crate::error::FileError::new(path, format!("there is a secret in it ({})", hit.kind))
-                .with_hint("take it out, and change it where it is used"),
-        );
-    }
     Ok(wrong)
 }
 

@@ -10,21 +10,23 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CommandError, Context, Session};
+use super::{CommandError, Context, Session, leaving};
 use crate::approval::{self, Approval};
-use crate::delivery::OnDesk;
+use crate::config::SourceWiring;
+use crate::delivery::{OnDesk, generation};
 use crate::desk::{self, Desk, DeskFile};
 use crate::draft::{self, Draft};
 use crate::entry::{Claimed, Drafted, Entry, drafted};
 use crate::error::Hint;
 use crate::git::landing::Busy;
 use crate::git::{GitError, Repository};
+use crate::guard::Secrets;
 use crate::id::{DraftId, ObjectId};
-use crate::ledger::Snapshot;
-use crate::outgoing::Attachment;
+use crate::ledger::{Ledger, Snapshot};
+use crate::outgoing::{Attachment, Key};
 use crate::plan::{Gate, Tier};
 use crate::policy::{self, Mode, Policy, Recipients};
-use crate::secret;
+use crate::render;
 use crate::signature::{self, SignatureError, Signer};
 use crate::text;
 
@@ -91,6 +93,8 @@ pub struct Case<'c> {
     pub context: &'c Context,
     /// The desk's repository and wiring.
     pub session: &'c Session,
+    /// What is known of secrets.
+    pub secrets: &'c Secrets,
     /// The tip of `main`.
     pub desk: &'c Desk,
     /// The ledger.
@@ -131,9 +135,6 @@ pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
     let (tier, gate) = gate(&policies, origin, found);
     let signer = signer(case, &approval, tier, gate)?;
     content(&policies, file, found)?;
-    if case.waits {
-        wait(case, &policies, tier, found, &approval)?;
-    }
     let attachments = attachments(&case.session.repository, approval.commit, found)?;
     let Some(source) = case.session.wiring.source(&origin.source) else {
         return Err(Stop::held(
@@ -144,14 +145,36 @@ pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
             format!("add it to {}", case.context.shown(&case.session.wiring_path)),
         ));
     };
+    let blobs = attachments.iter().map(|(_, id)| *id).collect();
+    let overrides = leaving(case, origin, found, source, attachments)?;
+    if case.waits {
+        wait(case, &policies, tier, found, &approval)?;
+    }
     Ok(Claimed {
         blob: case.blob,
-        attachments: attachments.iter().map(|(_, id)| *id).collect(),
+        attachments: blobs,
         commit: approval.commit,
         approver: text::one_line(&format!("{} <{}>", approval.name, approval.email), 200),
         signer: signer.map(|signer| signer.to_string()),
         transport: source.transport.clone(),
+        overrides,
     })
+}
+
+/// Looks for secrets in what would leave at this moment; returns what a person allowed of them.
+fn leaving(
+    case: &Case<'_>,
+    origin: &Drafted,
+    found: &Draft,
+    source: &SourceWiring,
+    attachments: Vec<(Attachment, ObjectId)>,
+) -> Result<Vec<String>, Stop> {
+    let desk = Ledger::desk_id(&case.session.repository)?.unwrap_or_default();
+    let key = Key::new(case.id, generation(case.blob, case.story), &desk);
+    let from = source.address.first().cloned().unwrap_or_default();
+    let attachments = attachments.into_iter().map(|(attachment, _)| attachment).collect();
+    let outgoing = render::outgoing(key, case.context.now(), from, origin, found, attachments);
+    leaving::check(case.context, case.session, case.secrets, case.id, &origin.source, &outgoing)
 }
 
 /// Forgets when an approval was first seen, once it is claimed.
@@ -321,13 +344,7 @@ fn content(policies: &[&Policy], file: &DeskFile, found: &Draft) -> Result<(), S
             return Err(Stop::held(finding.to_string(), format!("mend {}, and commit", file.path)));
         }
     }
-    match secret::scan(&format!("{}\n{}", found.subject, found.body)).iter().find(|hit| hit.hard) {
-        None => Ok(()),
-        Some(hit) => Err(Stop::held(
-            format!("there is a secret in it ({})", hit.kind),
-            "take it out, and change it where it is used: it is in the history now",
-        )),
-    }
+    Ok(())
 }
 
 /// Waits for the undo window, from when this approval was first seen, and for `send_after`.

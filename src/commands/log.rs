@@ -142,6 +142,9 @@ fn print_story(
                 claimed.commit.short(),
                 claimed.approver
             ));
+            for line in &claimed.overrides {
+                ui.out(format!("{at}  {}           {}", fit("allowed", 10), text::one_line(line, 300)));
+            }
         }
         ui.out(
             format!(
@@ -225,6 +228,7 @@ fn entry_json(line: &Line) -> serde_json::Value {
     if let Fact::Claimed(claimed) = &entry.fact {
         object["approver"] = json!(claimed.approver);
         object["signer"] = json!(claimed.signer);
+        object["overrides"] = json!(claimed.overrides);
         object["approving_commit"] = json!(claimed.commit.to_string());
         object["blob"] = json!(claimed.blob.to_string());
     }

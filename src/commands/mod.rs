@@ -3,15 +3,18 @@
 //! Only here are the clock, the environment and the host's name asked for. Each command is a file of
 //! its own with one public `run`.
 
+pub mod allow;
 pub mod approve;
 pub mod check;
 pub mod demo;
 pub mod diff;
 pub mod dispatch;
+pub mod early;
 pub mod edit;
 pub mod hook;
 pub mod init;
 pub mod judgement;
+pub mod leaving;
 pub mod list;
 pub mod log;
 pub mod man;
@@ -19,6 +22,7 @@ pub mod overview;
 pub mod reject;
 pub mod resolve;
 pub mod run;
+pub mod secrets;
 pub mod send;
 pub mod settle;
 pub mod show;
@@ -38,6 +42,7 @@ use crate::approval;
 use crate::config::{self, ConfigError, Wiring};
 use crate::connector::ConnectorError;
 use crate::desk::{self, Desk};
+use crate::diagnostics::Credentials;
 use crate::durable;
 use crate::entry::Entry;
 use crate::error::{FileError, Hint};
@@ -143,6 +148,8 @@ pub struct Context {
     pub directory: PathBuf,
     /// The wiring file that was named on the command line or in `GIT_DRAFTS_CONFIG`.
     pub config: Option<PathBuf>,
+    /// The credentials that were fetched, which nothing may show.
+    pub credentials: Credentials,
 }
 
 impl Context {
@@ -376,7 +383,7 @@ impl Session {
     }
 
     /// Refuses a list in the repository: whoever gets a commit pulled could add a key.
-    fn check_outside(&self, path: &Path) -> Result<()> {
+    pub fn check_outside(&self, path: &Path) -> Result<()> {
         let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let places = [self.repository.place(), self.repository.git_dir()];
         if places.into_iter().any(|place| real(path).starts_with(real(place)) || path.starts_with(place)) {

@@ -5,6 +5,7 @@ use std::fs;
 use jiff::{SignedDuration, Timestamp};
 
 use super::judgement::{self, Case, Stop};
+use super::secrets::{self, Make};
 use super::{Context, Result, Session};
 use crate::delivery::{Facts, OnDesk, Step, Waiting, next};
 use crate::desk::Desk;
@@ -149,9 +150,11 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
         }
         let (mut held, mut until, mut signer) = (None, None, None);
         if let (Place::Approved, OnDesk::Approved(blob), Some(policy)) = (place, on_desk, &policy) {
+            let secrets = secrets::load(context, session, Make::No)?;
             let case = Case {
                 context,
                 session,
+                secrets: &secrets,
                 desk,
                 snapshot: &snapshot,
                 policy,

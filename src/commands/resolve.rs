@@ -41,7 +41,7 @@ pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
         // Where the receiver can be asked, or dedupes, the sender finds out by itself, and better: the same
         // key is safe, and a new one is not.
         Fact::Sending => {
-            let connectors = Connectors::new(&session.wiring, context.host());
+            let connectors = Connectors::new(&session.wiring, context);
             let transport = claim(&story).map(|(_, claimed)| claimed.transport.as_str()).unwrap_or_default();
             let Capabilities { dedupes, can_find } = connectors.capabilities(transport);
             if dedupes || can_find {

@@ -49,7 +49,7 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     if let Some(folder) = &options.to_dir {
         return write_to(context, &session, folder);
     }
-    let mut connectors = Connectors::new(&session.wiring, context.host());
+    let mut connectors = Connectors::new(&session.wiring, context);
     let mut stayed = Duration::ZERO;
     while let Some(lock) = lock_or_leave_mark(&session.repository)? {
         take_mark(&session.repository)?;

@@ -2,6 +2,8 @@
 
 use super::dispatch::rendered;
 use super::judgement::{self, Case, Stop};
+use super::leaving::{self, Leaving};
+use super::secrets::{self, Make};
 use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session};
 use crate::config::TransportKind;
@@ -12,7 +14,7 @@ use crate::draft::Draft;
 use crate::entry::{claim, drafted};
 use crate::id::DraftId;
 use crate::ledger::{Ledger, Snapshot};
-use crate::outgoing::{Attachment, Key};
+use crate::outgoing::{Attachment, Key, Outgoing};
 use crate::render;
 use crate::text;
 
@@ -44,6 +46,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let (_, file) = current(&session, &desk, &snapshot, &id)?;
     context.ui.raw(text::visible(&file).as_bytes());
     tell_approval(context, &session, &desk, &snapshot, &id)?;
+    tell_secrets(context, &session, &desk, &snapshot, &id)?;
     Ok(Exit::Done)
 }
 
@@ -77,9 +80,11 @@ fn tell_approval(
     let claimed = claim(&story).map(|(_, claimed)| claimed.clone());
     let claimed = match (desk.on_desk(id), session.believed_policy()) {
         (OnDesk::Approved(blob), Some(policy)) => {
+            let known = secrets::load(context, session, Make::No)?;
             let case = Case {
                 context,
                 session,
+                secrets: &known,
                 desk,
                 snapshot,
                 policy: &policy,
@@ -104,6 +109,23 @@ fn tell_approval(
         context.ui.say(format!("approved, and signed by {}", text::one_line(&signer, 200)));
     }
     Ok(())
+}
+
+/// Numbers the secrets beside the text, for `git drafts allow`.
+fn tell_secrets(
+    context: &Context,
+    session: &Session,
+    desk: &Desk,
+    snapshot: &Snapshot<'_>,
+    id: &DraftId,
+) -> Result<()> {
+    let story = snapshot.story(id)?;
+    // What cannot be rendered does not leave, and is told elsewhere.
+    let (Some(origin), Ok(outgoing)) = (drafted(&story), outgoing(context, session, desk, id)) else {
+        return Ok(());
+    };
+    let known = secrets::load(context, session, Make::No)?;
+    leaving::tell(context, session, id, &Leaving::look(session, &known, &origin.source, &outgoing))
 }
 
 /// Returns a draft's path and text: from the worktree, else from the desk, else as it was claimed or
@@ -139,13 +161,38 @@ pub fn current(
 /// what a claim at this moment would give: only the date can differ. For one that is neither, the
 /// worktree's text is rendered, as a preview.
 pub fn outgoing_bytes(context: &Context, session: &Session, desk: &Desk, id: &DraftId) -> Result<Vec<u8>> {
+    let snapshot = Snapshot::of(&session.repository)?;
+    let story = snapshot.story(id)?;
+    let source = drafted(&story).map(|origin| origin.source.clone()).unwrap_or_default();
+    let outgoing = outgoing(context, session, desk, id)?;
+    let transport =
+        session.wiring.source(&source).map(|source| source.transport.as_str()).unwrap_or_default();
+    let kind = session.wiring.transport(transport).map(|transport| &transport.kind);
+    if matches!(kind, Some(TransportKind::Hub(_))) {
+        let to: Vec<String> = outgoing.to.iter().map(ToString::to_string).collect();
+        let head = format!(
+            "Idempotency-Key: {}\nFrom: {}\nTo: {}\nThread: {}\nSubject: {}\n\n",
+            outgoing.key,
+            outgoing.from,
+            to.join(", "),
+            outgoing.thread,
+            outgoing.subject
+        );
+        return Ok(format!("{head}{}", outgoing.text).into_bytes());
+    }
+    mail::write::write(&outgoing)
+        .map_err(|error| CommandError::Refused { what: error.to_string(), hint: None })
+}
+
+/// Returns what leaves, or would leave, for a draft; as [`outgoing_bytes`] has it.
+pub fn outgoing(context: &Context, session: &Session, desk: &Desk, id: &DraftId) -> Result<Outgoing> {
     let repository = &session.repository;
     let snapshot = Snapshot::of(repository)?;
     let story = snapshot.story(id)?;
     let Some(origin) = drafted(&story) else {
         return Err(CommandError::refused(format!("the ledger does not know {id}"), "it is not sent"));
     };
-    let connectors = Connectors::new(&session.wiring, context.host());
+    let connectors = Connectors::new(&session.wiring, context);
     let from = connectors.our_address(&origin.source);
     let desk_id = Ledger::desk_id(repository)?.unwrap_or_default();
     let unreadable = || CommandError::refused(format!("{id} cannot be read"), "see `git drafts status`");
@@ -167,22 +214,7 @@ pub fn outgoing_bytes(context: &Context, session: &Session, desk: &Desk, id: &Dr
             render::outgoing(key, context.now(), from, origin, &found, attachments(session, desk, &found)?)
         }
     };
-    let transport = connectors.transport_of(&origin.source).unwrap_or_default();
-    let kind = session.wiring.transport(&transport).map(|transport| &transport.kind);
-    if matches!(kind, Some(TransportKind::Hub(_))) {
-        let to: Vec<String> = outgoing.to.iter().map(ToString::to_string).collect();
-        let head = format!(
-            "Idempotency-Key: {}\nFrom: {}\nTo: {}\nThread: {}\nSubject: {}\n\n",
-            outgoing.key,
-            outgoing.from,
-            to.join(", "),
-            outgoing.thread,
-            outgoing.subject
-        );
-        return Ok(format!("{head}{}", outgoing.text).into_bytes());
-    }
-    mail::write::write(&outgoing)
-        .map_err(|error| CommandError::Refused { what: error.to_string(), hint: None })
+    Ok(outgoing)
 }
 
 fn attachments(session: &Session, desk: &Desk, found: &Draft) -> Result<Vec<Attachment>> {

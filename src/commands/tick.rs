@@ -7,18 +7,21 @@
 
 mod ask;
 mod clearing;
+pub mod guarding;
 mod table;
 mod telling;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 
 use jiff::Timestamp;
 
 use self::ask::{Answer, Brains, Open};
+use self::guarding::Clean;
 use self::table::{Made, Outcome, Row, Table};
 use self::telling::Due;
 use super::judgement;
+use super::secrets::{self, Make};
 use super::settle::{self, Bundle, subject};
 use super::wire::source;
 use super::{Context, Exit, Result, Session};
@@ -34,13 +37,13 @@ use crate::escalation;
 use crate::git::landing::{Change, Landed};
 use crate::git::objects::blob_id;
 use crate::git::{DRAFTS, Repository};
+use crate::guard::Secrets;
 use crate::id::{DraftId, LENGTH};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Fetched, Message};
 use crate::plan::{Action, Confidence, Tier};
 use crate::policy::{self, Context as Keep, Finding, Policy, Verdict};
 use crate::render::reply_subject;
-use crate::secret::{self, Known};
 use crate::text;
 use crate::ui::counted;
 
@@ -111,6 +114,7 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
         failed |= tick.take_in(wiring).await?;
     }
     tick.brains.close();
+    tick.leave_what_became_known()?;
     tick.clear_superseded()?;
     tick.clear_expired(now)?;
     let landed = if options.dry_run { None } else { tick.land()? };
@@ -137,6 +141,7 @@ struct Tick<'s> {
     policy: Policy,
     policy_bytes: Vec<u8>,
     brains: Brains<'s>,
+    secrets: Secrets,
     hubs: Vec<Source>,
     taken: BTreeMap<DraftId, String>,
     budget: usize,
@@ -163,6 +168,8 @@ impl<'s> Tick<'s> {
             Some(name) => vec![name],
             None => session.wiring.sources.iter().map(|source| source.brain.as_str()).collect(),
         };
+        let make = if options.dry_run { Make::No } else { Make::Yes };
+        let secrets = secrets::load(context, session, make)?;
         Ok(Self {
             context,
             session,
@@ -172,7 +179,8 @@ impl<'s> Tick<'s> {
             snapshot,
             policy,
             policy_bytes,
-            brains: Brains::load(context, session, &desk, names)?,
+            brains: Brains::load(context, session, &desk, names, &secrets)?,
+            secrets,
             hubs: Vec::new(),
             taken: BTreeMap::new(),
             budget: options.messages_max.unwrap_or(session.wiring.limits.messages_per_tick_max),
@@ -189,7 +197,7 @@ impl<'s> Tick<'s> {
     async fn take_in(&mut self, wiring: &SourceWiring) -> Result<bool> {
         let now = self.context.now();
         let since = if self.options.all { None } else { self.since(wiring, now) };
-        let fetched = match source(wiring).await {
+        let fetched = match source(wiring, &self.context.credentials).await {
             Ok(source) => {
                 let fetched = source.fetch(&Window { since }).await;
                 if fetched.is_ok() && matches!(source, Source::Hub(_)) {
@@ -241,11 +249,10 @@ impl<'s> Tick<'s> {
     /// Accounts for every message of a source: known, ignored, drafted, escalated, or said to wait.
     async fn sort_out(&mut self, wiring: &SourceWiring, fetched: Vec<Fetched>) -> Result<()> {
         let mut candidates = Vec::new();
-        for item in fetched {
+        for item in self.without_secrets(wiring, fetched)? {
             match item {
-                Ok(mut message) => {
-                    take_out_secrets(&mut message);
-                    match self.identify(&message.id, &message.digest())? {
+                Ok(Clean { message, shown_digest }) => {
+                    match self.identify(&message.id, &message.digest(), &shown_digest)? {
                         Some(id) => candidates.push(Candidate { id, message }),
                         None => {
                             self.row(wiring, &message.id, Outcome::Known, "has a draft or an answer already")
@@ -254,7 +261,7 @@ impl<'s> Tick<'s> {
                 }
                 Err(unreadable) => {
                     let what = text::one_line(&unreadable.what, 200);
-                    match self.identify(&unreadable.id, &unreadable.what)? {
+                    match self.identify(&unreadable.id, &unreadable.what, &unreadable.what)? {
                         Some(id) if self.budget > 0 => {
                             self.budget -= 1;
                             self.escalate_unreadable(wiring, id, &unreadable.id, &what)?;
@@ -289,7 +296,8 @@ impl<'s> Tick<'s> {
             })
             .collect();
         let brain = self.options.brain.as_ref().unwrap_or(&wiring.brain);
-        let mut answers = self.brains.ask(brain, &open, self.budget).await;
+        let mut answers = self.brains.ask(brain, &open, self.budget, &self.secrets).await;
+        self.remember(&[])?;
         self.budget -= answers.len().min(self.budget);
         for thread in threads {
             self.take_thread(wiring, thread, &mut answers)?;
@@ -299,8 +307,11 @@ impl<'s> Tick<'s> {
 
     /// Gives a message its id; none where it is known. A message with a known id and another text, and
     /// one whose id clashes, gets an id of its own.
-    fn identify(&mut self, native: &str, digest: &str) -> Result<Option<DraftId>> {
+    ///
+    /// `shown_digest` is that of the message when fewer secrets were known, and the same text.
+    fn identify(&mut self, native: &str, digest: &str, shown_digest: &str) -> Result<Option<DraftId>> {
         let with_digest = format!("{native}\n{digest}");
+        let as_shown = format!("{native}\n{shown_digest}");
         for name in [native, &with_digest] {
             for length in [LENGTH, LENGTH + 2, LENGTH + 4] {
                 let id = DraftId::derive(name, length);
@@ -317,7 +328,7 @@ impl<'s> Tick<'s> {
                         self.taken.insert(id.clone(), with_digest.clone());
                         return Ok(Some(id));
                     }
-                    Some(known) if known == with_digest => return Ok(None),
+                    Some(known) if known == with_digest || known == as_shown => return Ok(None),
                     // The same id with another text: look for it under the longer name.
                     Some(known) if known.split('\n').next() == native.split('\n').next() => break,
                     Some(_) => {}
@@ -378,14 +389,14 @@ impl<'s> Tick<'s> {
     fn judge(
         &mut self,
         wiring: &SourceWiring,
-        candidate: Candidate,
-        planned: Planned,
+        mut candidate: Candidate,
+        mut planned: Planned,
         earlier: &[Message],
     ) -> Result<()> {
+        let mut noted: Vec<String> = self.look_at_answer(&mut candidate, &mut planned).into_iter().collect();
         let Candidate { id, mut message } = candidate;
         let Planned { plan, tier, brain, route, exchange, findings } = planned;
         message.findings.extend(findings);
-        let mut noted: Vec<String> = Vec::new();
         // The draft answers the earlier messages of the thread, too, so what they ask for counts as well.
         for asked in earlier.iter().chain([&message]) {
             for class in escalation::classes(asked, Some(&plan), &self.policy.escalate_words) {
@@ -394,13 +405,6 @@ impl<'s> Tick<'s> {
                     noted.push(class);
                 }
             }
-        }
-        if plan.action != Action::Escalate
-            && let Some(hit) =
-                secret::scan(&format!("{}\n{}", plan.subject.as_deref().unwrap_or_default(), plan.body))
-                    .first()
-        {
-            noted.push(format!("the answer has a secret in it ({})", hit.kind));
         }
         let recipients = policy::recipients(&self.policy, &message, &wiring.address);
         let verdict = policy::judge(&self.policy, &message, &plan, &recipients, &noted, tier);
@@ -529,12 +533,13 @@ impl<'s> Tick<'s> {
 
     fn add(
         &mut self,
-        draft: Draft,
+        mut draft: Draft,
         message: &Message,
         digest: String,
         recipients: &policy::Recipients,
         maker: &Maker,
     ) {
+        let was_mended = self.without_what_is_left(&mut draft, message);
         let file = draft.render().into_bytes();
         let path = format!("{DRAFTS}/{}", draft.file_name());
         let fact = Fact::Drafted(Box::new(Drafted {
@@ -559,7 +564,7 @@ impl<'s> Tick<'s> {
         let mut note = self.note(draft.id(), &[], fact);
         note.files.push(("md", file.clone()));
         // A prompt holds the message, which may not stay here where the policy says so.
-        if let (Some(exchange), Keep::Tracked) = (&maker.exchange, self.policy.context) {
+        if let (Some(exchange), Keep::Tracked, false) = (&maker.exchange, self.policy.context, was_mended) {
             note.files.push(("prompt", exchange.prompt.clone().into_bytes()));
         }
         self.drafts.push(New { id: draft.id().clone(), draft, file, note });
@@ -687,18 +692,6 @@ impl<'s> Tick<'s> {
             table.print(landed);
         }
     }
-}
-
-/// Replaces what looks like a secret, before anything else sees the message.
-pub fn take_out_secrets(message: &mut Message) {
-    let known = Known::default();
-    let mut kinds = BTreeSet::new();
-    for text in [&mut message.body, &mut message.subject] {
-        let (clean, found) = secret::redact(text, &known);
-        *text = clean;
-        kinds.extend(found);
-    }
-    message.findings.extend(kinds.into_iter().map(|kind| format!("a secret was taken out ({kind})")));
 }
 
 /// Takes the lock of the tick; none where another one holds it.

@@ -1,7 +1,7 @@
 //! Builds connectors from the wiring, each when it is first needed, so that a command loads no
 //! credential that it does not use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::{Context, secrets};
 use crate::brain::model::{self, Place};
 use crate::brain::protocol::Protocol;
 use crate::brain::retry::Fault;
@@ -17,6 +18,7 @@ use crate::config::secret::SecretRef;
 use crate::config::{HubWiring, ModelPlace, ModelWiring, SourceKind, SourceWiring, TransportKind, Wiring};
 use crate::connector::hub::Hub;
 use crate::connector::{ConnectorError, Source, Transport, maildir, sendmail};
+use crate::diagnostics::Credentials;
 use crate::entry::{Drafted, Fact};
 use crate::error::Hint;
 use crate::http::Token;
@@ -33,22 +35,33 @@ const BUILD_AGAIN_MINUTES: i64 = 15;
 pub struct Connectors<'w> {
     wiring: &'w Wiring,
     host: String,
+    credentials: Credentials,
     sources: BTreeMap<String, Source>,
     transports: BTreeMap<String, Transport>,
     threads: BTreeMap<String, (Instant, maildir::Threads)>,
+    /// The sources whose answers' way was opened, or tried to be.
+    opened: BTreeSet<String>,
 }
 
 impl<'w> Connectors<'w> {
     /// Makes the connectors of a wiring; builds none yet.
-    pub fn new(wiring: &'w Wiring, host: String) -> Self {
-        Self { wiring, host, sources: BTreeMap::new(), transports: BTreeMap::new(), threads: BTreeMap::new() }
+    pub fn new(wiring: &'w Wiring, context: &Context) -> Self {
+        Self {
+            wiring,
+            host: context.host(),
+            credentials: context.credentials.clone(),
+            sources: BTreeMap::new(),
+            transports: BTreeMap::new(),
+            threads: BTreeMap::new(),
+            opened: BTreeSet::new(),
+        }
     }
 
     /// Returns the source of this name, with its credential.
     pub async fn source(&mut self, name: &str) -> Result<&Source, ConnectorError> {
         if !self.sources.contains_key(name) {
             let wiring = self.wiring.source(name).ok_or_else(|| missing("source", name))?;
-            self.sources.insert(name.to_owned(), source(wiring).await?);
+            self.sources.insert(name.to_owned(), source(wiring, &self.credentials).await?);
         }
         Ok(&self.sources[name])
     }
@@ -82,6 +95,18 @@ impl<'w> Connectors<'w> {
     /// Tells whether a transport only notes what it would do.
     pub fn rehearses(&self, transport: &str) -> bool {
         matches!(self.wiring.transport(transport).map(|transport| &transport.kind), Some(TransportKind::Null))
+    }
+
+    /// Builds what a source's answers go through, with its credential: what must not leave is to be known
+    /// before it is looked for. What cannot be built is told when it is needed.
+    pub async fn open_for(&mut self, origin: &Drafted) {
+        if !self.opened.insert(origin.source.clone()) {
+            return;
+        }
+        let _ = self.source(&origin.source).await;
+        if let Some(transport) = self.transport_of(&origin.source) {
+            let _ = self.transport(&transport).await;
+        }
     }
 
     /// Reads again how a draft's thread goes on; none where the source gives no threads or is gone.
@@ -197,7 +222,7 @@ impl<'w> Connectors<'w> {
                         environment: env::vars_os().collect(),
                     })
                 }
-                TransportKind::Hub(wiring) => Transport::Hub(hub(name, wiring).await?),
+                TransportKind::Hub(wiring) => Transport::Hub(hub(name, wiring, &self.credentials).await?),
                 TransportKind::Null => Transport::Null,
             };
             self.transports.insert(name.to_owned(), transport);
@@ -207,20 +232,20 @@ impl<'w> Connectors<'w> {
 }
 
 /// Builds a source, with its credential.
-pub async fn source(wiring: &SourceWiring) -> Result<Source, ConnectorError> {
+pub async fn source(wiring: &SourceWiring, credentials: &Credentials) -> Result<Source, ConnectorError> {
     match &wiring.kind {
         SourceKind::Maildir { path, sent } => Ok(Source::Maildir(maildir::Source {
             name: wiring.name.clone(),
             path: path.clone(),
             sent: sent.clone(),
         })),
-        SourceKind::Hub(settings) => hub(&wiring.name, settings).await.map(Source::Hub),
+        SourceKind::Hub(settings) => hub(&wiring.name, settings, credentials).await.map(Source::Hub),
     }
 }
 
-async fn hub(name: &str, wiring: &HubWiring) -> Result<Box<Hub>, ConnectorError> {
+async fn hub(name: &str, wiring: &HubWiring, credentials: &Credentials) -> Result<Box<Hub>, ConnectorError> {
     let token = match &wiring.token {
-        Some(reference) => Some(token(reference).await?),
+        Some(reference) => Some(token(reference, credentials).await?),
         None => None,
     };
     Hub::new(name, wiring.settings(token))
@@ -228,20 +253,24 @@ async fn hub(name: &str, wiring: &HubWiring) -> Result<Box<Hub>, ConnectorError>
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
 }
 
-async fn token(reference: &SecretRef) -> Result<Token, ConnectorError> {
+/// Fetches a token, and notes it among what nothing may show.
+async fn token(reference: &SecretRef, credentials: &Credentials) -> Result<Token, ConnectorError> {
     let secret = reference
         .resolve(|name| env::var_os(name))
         .await
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: error.hint() })?;
+    credentials.add(secret.expose());
     Token::new(secret.expose())
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
 }
 
 /// Makes the settings of a language model, with its key.
-pub async fn model(wiring: &ModelWiring) -> Result<model::Settings, Fault> {
+pub async fn model(wiring: &ModelWiring, context: &Context) -> Result<model::Settings, Fault> {
+    secrets::note_variables(context, wiring);
     let key = match &wiring.key {
         Some(reference) => {
-            Some(token(reference).await.map_err(|error| Fault::Away { what: error.to_string() })?)
+            let token = token(reference, &context.credentials).await;
+            Some(token.map_err(|error| Fault::Away { what: error.to_string() })?)
         }
         None => None,
     };

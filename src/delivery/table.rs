@@ -150,6 +150,7 @@ fn claim() -> Fact {
         approver: String::new(),
         signer: None,
         transport: String::new(),
+        overrides: Vec::new(),
     })
 }
 

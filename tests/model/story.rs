@@ -168,6 +168,7 @@ fn entry(noted: Noted) -> Entry {
             approver: word(),
             signer: None,
             transport: word(),
+            overrides: Vec::new(),
         }),
         Kind::Sending => Fact::Sending,
         Kind::Sent => Fact::Sent { receipt: word() },

@@ -299,8 +299,8 @@ fn a_secret_is_refused() {
     let seen = check_held(&desk, "secret");
     assert!(!seen.contains("IOSFODNN7"), "{seen}");
     assert_snapshot!(seen, @"
-    2> error: drafts/rnjkmjrz-re-where-is-my-invoice.md: there is a secret in it (aws-key-id)
-    2> hint: take it out, and change it where it is used
+    2> error: drafts/rnjkmjrz-re-where-is-my-invoice.md:20: there is a secret in it (aws-key-id)
+    2> hint: take it out, and change it where it is used; if it is none: `git drafts allow rnjk --reason WHY`
     exit 1
     ");
 }

@@ -15,6 +15,7 @@ mod init;
 mod laundering;
 mod ledger;
 mod reject;
+mod secrets;
 mod signed;
 mod tick;
 mod undo;

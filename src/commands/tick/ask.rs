@@ -23,12 +23,12 @@ use crate::config::{BrainKind, ModelWiring};
 use crate::desk::Desk;
 use crate::durable;
 use crate::error::FileError;
+use crate::guard::{Class, Secrets};
 use crate::id::DraftId;
 use crate::message::{Message, sha256_hex};
 use crate::plan::{Action, Plan, Tier};
 use crate::prompt::{self, OFFERED, Prompt};
 use crate::reply;
-use crate::secret::{self, Known};
 use crate::text;
 
 /// The catalogue's file on the desk.
@@ -145,6 +145,7 @@ impl<'s> Brains<'s> {
         session: &Session,
         desk: &Desk,
         names: impl IntoIterator<Item = &'n str>,
+        secrets: &Secrets,
     ) -> Result<Self> {
         let mut brains = BTreeMap::new();
         let mut instructions = String::new();
@@ -171,7 +172,7 @@ impl<'s> Brains<'s> {
                     Brain::Rules(catalogue)
                 }
                 BrainKind::Model(model) => {
-                    instructions = read_instructions(session, desk)?;
+                    instructions = read_instructions(session, desk, secrets)?;
                     names.extend(model.fallback.clone());
                     Brain::Model(Box::new(State {
                         wiring: (**model).clone(),
@@ -195,6 +196,7 @@ impl<'s> Brains<'s> {
         brain: &str,
         threads: &[Vec<Open<'_>>],
         questions_max: usize,
+        secrets: &Secrets,
     ) -> BTreeMap<DraftId, Answer> {
         let now = self.context.now();
         let mut answers = BTreeMap::new();
@@ -209,7 +211,7 @@ impl<'s> Brains<'s> {
                 && queue.front().is_some_and(|next| running.len() < self.concurrency(&next.brain))
                 && let Some(next) = queue.pop_front()
             {
-                let first = match self.step(&next, threads).await {
+                let first = match self.step(&next, threads, secrets).await {
                     Step::Answered(answer) => self.keep(brain, threads, next, answer, &mut answers),
                     Step::LeftTo(model) => Some(model),
                     Step::Ask { model, prompt, calls_reserved } => {
@@ -242,7 +244,7 @@ impl<'s> Brains<'s> {
     }
 
     /// Returns what happens with a question now.
-    async fn step(&mut self, next: &Question, threads: &[Vec<Open<'_>>]) -> Step {
+    async fn step(&mut self, next: &Question, threads: &[Vec<Open<'_>>], secrets: &Secrets) -> Step {
         let message = threads[next.thread][next.place].message;
         let state = match self.brains.get_mut(&next.brain) {
             None => return Step::Answered(Answer::Away(format!("brain `{}` is not loaded", next.brain))),
@@ -257,15 +259,19 @@ impl<'s> Brains<'s> {
             }
             Some(Brain::Model(state)) => state,
         };
-        state.open().await;
+        state.open(self.context).await;
         if let Some(why) = &state.away {
             return Step::Answered(Answer::Away(why.clone()));
         }
         let earlier: Vec<&Message> =
             threads[next.thread][..next.place].iter().map(|open| open.message).collect();
         let prompt = prompt::write(&self.instructions, &earlier, message, random_word);
-        if let Some(hit) = secret::scan(&prompt.text()).into_iter().find(|hit| hit.hard) {
-            let why = format!("the brain was not asked: a secret would go along ({})", hit.kind);
+        // The brain's own key may have become known only now.
+        let secrets = Secrets { known: self.context.credentials.known(), ..secrets.clone() };
+        let thread = secrets.key.of_thread(&message.source, &message.thread);
+        let found = secrets.gravest(&prompt.text(), Some(&thread));
+        if let Some(found) = found.filter(|found| found.class > Class::Soft) {
+            let why = format!("the brain was not asked: a secret would go along ({})", found.kind);
             return Step::Answered(Answer::Planned(Box::new(left_to_a_person(&next.brain, why, None))));
         }
         let calls_reserved = state.calls_left.min(state.wiring.retries + 1 + FORMS_MORE);
@@ -406,11 +412,11 @@ impl<'s> Brains<'s> {
 
 impl State {
     /// Fetches the key and opens the tunnel, before the first question.
-    async fn open(&mut self) {
+    async fn open(&mut self, context: &Context) {
         if self.model.is_some() || self.away.is_some() {
             return;
         }
-        let opened = match wire::model(&self.wiring).await {
+        let opened = match wire::model(&self.wiring, context).await {
             Ok(settings) => Model::open(settings).await,
             Err(fault) => Err(fault),
         };
@@ -455,18 +461,14 @@ fn check_model(session: &Session, path: &str, brain: &str, line: usize) -> Resul
 /// Makes a plan of a reply; one that holds none is left to a person.
 fn planned(brain: &str, said: &str, exchange: Exchange) -> Planned {
     match reply::read(said, &OFFERED) {
-        Ok(plan) => {
-            let why = secret::redact(&plan.why, &Known::default()).0;
-            let plan = Plan { why, ..plan };
-            Planned {
-                plan,
-                route: None,
-                tier: None,
-                brain: brain.to_owned(),
-                exchange: Some(exchange),
-                findings: Vec::new(),
-            }
-        }
+        Ok(plan) => Planned {
+            plan,
+            route: None,
+            tier: None,
+            brain: brain.to_owned(),
+            exchange: Some(exchange),
+            findings: Vec::new(),
+        },
         Err(fault) => {
             let mut planned = left_to_a_person(brain, fault.to_string(), Some(exchange));
             planned.findings.push(fault.to_string());
@@ -505,7 +507,7 @@ fn catalogue(session: &Session, desk: &Desk, routes: Option<&PathBuf>) -> Result
 }
 
 /// Reads the operator's instructions as they are committed on `main`; none where there are none.
-fn read_instructions(session: &Session, desk: &Desk) -> Result<String> {
+fn read_instructions(session: &Session, desk: &Desk, secrets: &Secrets) -> Result<String> {
     let Some(bytes) = session.repository.file_at(desk.tip, INSTRUCTIONS)? else { return Ok(String::new()) };
     let wrong = |what: String| FileError::new(INSTRUCTIONS, what);
     if bytes.len() > prompt::INSTRUCTIONS_BYTES_MAX {
@@ -513,9 +515,9 @@ fn read_instructions(session: &Session, desk: &Desk) -> Result<String> {
         return Err(wrong(what).with_hint("every prompt holds all of it").into());
     }
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    if let Some(hit) = secret::scan(&text).into_iter().find(|hit| hit.hard) {
-        let line = 1 + text.get(..hit.start).unwrap_or_default().matches('\n').count();
-        let what = format!("there is a secret in it ({}), and every prompt would hold it", hit.kind);
+    if let Some(found) = secrets.find(&text, None).into_iter().find(|found| found.class > Class::Soft) {
+        let line = 1 + text.get(..found.place.start).unwrap_or_default().matches('\n').count();
+        let what = format!("there is a secret in it ({}), and every prompt would hold it", found.kind);
         return Err(wrong(what).at(line).with_hint("take it out, and change it where it is used").into());
     }
     Ok(text::visible(&text))

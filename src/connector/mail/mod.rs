@@ -8,6 +8,7 @@ use std::ops::Range;
 pub mod body;
 pub mod limits;
 pub mod read;
+pub mod views;
 pub mod write;
 
 #[cfg(test)]

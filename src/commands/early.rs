@@ -1,0 +1,93 @@
+//! Looks for secrets in a draft that is about to be committed, and says where.
+//!
+//! It is a warning: the text is in the object database already, hooks can be skipped, and the sender
+//! decides. It never shows a value.
+
+use super::secrets::{self, Make};
+use super::{Context, Result, Session};
+use crate::draft::Draft;
+use crate::entry::drafted;
+use crate::error::FileError;
+use crate::guard::allow::{Allowances, Scope};
+use crate::guard::fingerprint::Fingerprints;
+use crate::guard::fingerprint::Key;
+use crate::guard::{Class, Secrets};
+use crate::ledger::Snapshot;
+use crate::secret::Known;
+
+/// What is known of secrets while git waits.
+pub struct Early {
+    secrets: Secrets,
+    allowances: Allowances,
+}
+
+impl Early {
+    /// Loads what there is. Where the wiring or the lists cannot be read, only shapes are looked for: a
+    /// fault of ours must not stop a commit.
+    pub fn load(context: &Context) -> Self {
+        let loaded = || -> Result<Self> {
+            let session = Session::open(context)?;
+            let secrets = secrets::load(context, &session, Make::No)?;
+            Ok(Self { secrets, allowances: secrets::allowances(&session)? })
+        };
+        loaded().unwrap_or_else(|error| {
+            tracing::debug!(%error, "only the shapes of secrets are looked for");
+            let key = Key::new(&[0; Key::BYTES]);
+            let secrets = Secrets { key, fingerprints: Fingerprints::default(), known: Known::default() };
+            Self { secrets, allowances: Allowances::default() }
+        })
+    }
+
+    /// Returns the secrets in a draft's subject and text that nobody allowed, each with its line.
+    pub fn look(
+        &self,
+        context: &Context,
+        snapshot: &Snapshot<'_>,
+        path: &str,
+        file: &str,
+        draft: &Draft,
+    ) -> Result<Vec<(Class, FileError)>> {
+        let story = snapshot.story(draft.id())?;
+        let thread = drafted(&story).map(|origin| self.secrets.key.of_thread(&origin.source, &origin.thread));
+        let subject = file.find("\nsubject = ").map(|at| at + 1);
+        let body = file.find("\n+++\n").map(|at| at + 5);
+        let body = body.and_then(|at| Some(at + file.get(at..)?.find(draft.body.as_str())?));
+        let mut wrong = Vec::new();
+        for (text, begin) in [(&draft.subject, subject), (&draft.body, body)] {
+            for found in self.secrets.find(text, thread.as_deref()) {
+                let fingerprint = self.secrets.key.of_value(&text[found.place.clone()]);
+                if self.is_allowed(context, draft, &fingerprint) {
+                    continue;
+                }
+                let what = format!("there is a secret in it ({})", found.kind);
+                let error = FileError::new(path, what).with_hint(hint(draft, found.class));
+                let before = begin.and_then(|begin| file.get(..begin));
+                let line = before.map(|before| {
+                    1 + before.matches('\n').count() + text[..found.place.start].matches('\n').count()
+                });
+                wrong.push((found.class, line.map_or(error.clone(), |line| error.at(line))));
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Tells whether a line may allow it; whether it does for these very words, the sender looks.
+    fn is_allowed(&self, context: &Context, draft: &Draft, fingerprint: &str) -> bool {
+        let about = |scope: &Scope| match scope {
+            Scope::Once { draft: id, .. } | Scope::Here { draft: id } => id == draft.id().as_str(),
+            Scope::Always { expires } => context.now() < *expires,
+        };
+        self.allowances.0.iter().any(|line| line.fingerprint == fingerprint && about(&line.scope))
+    }
+}
+
+fn hint(draft: &Draft, class: Class) -> String {
+    let allow = format!("`git drafts allow {} --reason WHY`", draft.id().first(4));
+    match class {
+        Class::Known => "take it out; a known secret is never sent".to_owned(),
+        Class::Hard => {
+            format!("take it out, and change it where it is used; if it is none: {allow}")
+        }
+        Class::Soft => format!("take it out, or it is held; if it is none: {allow}"),
+    }
+}

@@ -1,0 +1,129 @@
+//! Keeps secrets out of what a tick writes: taken out of messages first, looked for in answers, and once
+//! more in each file before it becomes a git object.
+
+use super::{Candidate, New, Outcome, Tick};
+use crate::brain::Planned;
+use crate::commands::Result;
+use crate::commands::secrets::{self, Writer};
+use crate::config::SourceWiring;
+use crate::draft::{self, Draft};
+use crate::entry::Fact;
+use crate::guard::inbound::{self, Value, take_out};
+use crate::guard::{Class, Secrets};
+use crate::message::{Fetched, Message, Unreadable};
+use crate::plan::{Action, Plan, Tier};
+
+/// A message without its secrets, and its digest of a time when nothing was known but shapes.
+pub struct Clean {
+    /// The message.
+    pub message: Message,
+    /// The digest.
+    pub shown_digest: String,
+}
+
+impl Tick<'_> {
+    /// Takes secrets out of all that a source gave, before anything else sees it, and remembers them.
+    pub fn without_secrets(
+        &mut self,
+        wiring: &SourceWiring,
+        fetched: Vec<Fetched>,
+    ) -> Result<Vec<std::result::Result<Clean, Unreadable>>> {
+        let mut values: Vec<(Value, String)> = Vec::new();
+        for message in fetched.iter().flatten() {
+            let thread = self.secrets.key.of_thread(&wiring.name, &message.thread);
+            values.extend(inbound::values(message).into_iter().map(|value| (value, thread.clone())));
+        }
+        self.remember(&values)?;
+        let key = self.secrets.key.clone();
+        let clean = |item: Fetched| {
+            let mut message = item?;
+            let thread = key.of_thread(&wiring.name, &message.thread);
+            let shown_digest = take_out(&mut message, &self.secrets, &thread)?;
+            Ok(Clean { message, shown_digest })
+        };
+        Ok(fetched.into_iter().map(clean).collect())
+    }
+
+    /// Notes the credentials that were fetched, and values that were taken out.
+    pub fn remember(&mut self, values: &[(Value, String)]) -> Result<()> {
+        if !self.options.dry_run {
+            return secrets::note(self.context, self.session, &mut self.secrets, Writer::Tick, values);
+        }
+        let Secrets { key, fingerprints, known } = &mut self.secrets;
+        *known = self.context.credentials.known();
+        for (value, thread) in values {
+            fingerprints.add(key, &value.text, value.origin, Some(thread));
+        }
+        Ok(())
+    }
+
+    /// Looks for secrets in an answer. A grave one leaves nothing of it but why; another one is told,
+    /// and holds the draft until a person allows it. Returns what is to be noted against the answer.
+    pub fn look_at_answer(&self, candidate: &mut Candidate, planned: &mut Planned) -> Option<String> {
+        let thread = self.secrets.key.of_thread(&candidate.message.source, &candidate.message.thread);
+        let Plan { body, subject, why, .. } = &mut planned.plan;
+        *why = self.secrets.marked(why, &thread);
+        let answer = format!("{}\n{body}", subject.as_deref().unwrap_or_default());
+        let found = self.secrets.gravest(&answer, Some(&thread))?;
+        if found.class == Class::Soft {
+            let what = format!("the answer has what may be a secret in it ({})", found.kind);
+            candidate.message.findings.push(what);
+            return None;
+        }
+        body.clear();
+        *subject = None;
+        // A hash of an answer with a weak password in it could be guessed.
+        if let Some(exchange) = &mut planned.exchange {
+            exchange.reply_digest = None;
+        }
+        Some(format!("the answer has a secret in it ({})", found.kind))
+    }
+
+    /// Looks once more at a file before it becomes a git object; what nobody should have written there
+    /// leaves it. Tells whether it had to.
+    pub fn without_what_is_left(&self, draft: &mut Draft, message: &Message) -> bool {
+        let thread = self.secrets.key.of_thread(&draft.machine.source, &message.thread);
+        let found = self.secrets.gravest(&draft.render(), Some(&thread));
+        let Some(found) = found.filter(|found| found.class > Class::Soft) else { return false };
+        draft.subject = "Re:".to_owned();
+        draft.body = String::new();
+        draft.context = draft::context(&[], true, 0);
+        draft.machine.action = Action::Escalate;
+        draft.machine.tier = Tier::High;
+        draft.machine.why = format!("a secret stands in the message ({}): read it where it came", found.kind);
+        draft.machine.findings = Vec::new();
+        for person in draft.to.iter_mut().chain(&mut draft.cc) {
+            person.name = String::new();
+        }
+        true
+    }
+
+    /// Leaves drafts to the next tick that hold a credential which was fetched only after they were made:
+    /// then it is taken out of the message.
+    pub fn leave_what_became_known(&mut self) -> Result<()> {
+        self.remember(&[])?;
+        let known = self.context.credentials.known();
+        let holds = |new: &New| !known.hits(&String::from_utf8_lossy(&new.file)).is_empty();
+        let (left, kept): (Vec<New>, Vec<New>) = self.drafts.drain(..).partition(holds);
+        self.drafts = kept;
+        for new in left {
+            let Fact::Drafted(origin) = &new.note.entry.fact else { continue };
+            for row in self.rows.iter_mut().filter(|row| row.message == origin.message) {
+                row.outcome = Outcome::Waits;
+                row.reason = "one of our own credentials stands in it; the next tick takes it out".to_owned();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes a message of a thread's tail look as a tick would have seen it, and returns both digests by
+/// which the ledger may know it.
+pub fn as_seen(secrets: &Secrets, message: &Message) -> Vec<String> {
+    let mut seen = message.clone();
+    let thread = secrets.key.of_thread(&message.source, &message.thread);
+    match take_out(&mut seen, secrets, &thread) {
+        Ok(shown_digest) => vec![seen.digest(), shown_digest],
+        Err(unreadable) => vec![unreadable.what],
+    }
+}
