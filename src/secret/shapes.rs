@@ -258,7 +258,14 @@ pub const SHAPES: &[Shape] = &[
         "https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/",
     )
     .check(Check::Crc32Base62),
-    Shape::new("github-token", &["ghs_", "ghu_"], r"gh[su]_[A-Za-z0-9._-]{37,520}", GITHUB).check(Check::Random),
+    // Longer ones are announced, and say nothing of a checksum.
+    Shape::new(
+        "github-token",
+        &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
+        r"gh[opsur]_[A-Za-z0-9]{37,255}\b",
+        GITHUB,
+    )
+    .check(Check::Random),
     Shape::new("github-token", &["github_pat_"], r"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b", GITHUB),
     Shape::new(
         "gitlab-token",
