@@ -19,6 +19,7 @@ use std::sync::{Mutex, PoisonError};
 
 use git_drafts::delivery::table;
 use git_drafts::policy;
+use git_drafts::secret::shapes;
 use regex::Regex;
 use serde_json::Value;
 use support::hub::{Message, StateHub};
@@ -168,6 +169,7 @@ fn part(name: &str, demo: &Demo) -> String {
         "state-table" => table::markdown(),
         "verdict-table" => policy::table::verdicts(),
         "gate-table" => policy::table::gates(),
+        "secret-shapes" => shapes::markdown(),
         "help" => {
             let command =
                 if what.is_empty() { "git-drafts --help" } else { &format!("git-drafts {what} --help") };

@@ -13,7 +13,7 @@ use crate::guard::fingerprint::Fingerprints;
 use crate::guard::fingerprint::Key;
 use crate::guard::{Class, Secrets};
 use crate::ledger::Snapshot;
-use crate::secret::Known;
+use crate::secret::{Known, Scanner};
 
 /// What is known of secrets while git waits.
 pub struct Early {
@@ -33,7 +33,12 @@ impl Early {
         loaded().unwrap_or_else(|error| {
             tracing::debug!(%error, "only the shapes of secrets are looked for");
             let key = Key::new(&[0; Key::BYTES]);
-            let secrets = Secrets { key, fingerprints: Fingerprints::default(), known: Known::default() };
+            let secrets = Secrets {
+                key,
+                fingerprints: Fingerprints::default(),
+                known: Known::default(),
+                scanner: Scanner::default(),
+            };
             Self { secrets, allowances: Allowances::default() }
         })
     }

@@ -67,7 +67,11 @@ pub fn load(context: &Context, session: &Session, make: Make) -> Result<Secrets>
     for writer in Writer::ALL {
         fingerprints.extend(list(&folder, &key, writer)?);
     }
-    Ok(Secrets { key, fingerprints, known: context.credentials.known() })
+    let (scanner, notes) = session.wiring.secrets.scanner()?;
+    for note in notes {
+        tracing::debug!(%note, "a rule of secrets");
+    }
+    Ok(Secrets { key, fingerprints, known: context.credentials.known(), scanner })
 }
 
 /// Notes the credentials that this process has fetched, and values that were taken out of messages with

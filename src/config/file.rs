@@ -121,7 +121,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::config::Wiring;
+    use crate::config::{SecretsWiring, Wiring};
     use crate::error::Hint;
 
     #[test]
@@ -172,6 +172,27 @@ mod tests {
         check(0, 1000, "");
         check(1001, 1000, "w belongs to user 1001, so it is not believed");
         check(1000, 0, "w belongs to user 1000, so it is not believed");
+    }
+
+    #[test]
+    fn rules_are_read_where_they_are_ours_and_their_mistakes_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rules.toml");
+        let wiring = SecretsWiring { extra_rules: Some(path.clone()) };
+        let error = || {
+            wiring.scanner().map(|_| ()).unwrap_err().to_string().replace(folder.path().to_str().unwrap(), "")
+        };
+        assert_eq!(error(), "cannot read /rules.toml: entity not found");
+        fs::write(&path, "[[rules]]\nid = \"badge\"\nregex = 'acme-[0-9a-f]{8}'\nkeywords = [\"acme\"]\n")
+            .unwrap();
+        let (scanner, notes) = wiring.scanner().unwrap();
+        assert!(notes.is_empty());
+        assert!(scanner.scan("it is acme-0a1b2c3d").iter().all(|hit| hit.kind == "badge" && hit.hard));
+        assert_eq!(scanner.scan("it is acme-0a1b2c3d").len(), 1);
+        fs::write(&path, "[[rules]]\nid = \"badge\"\nregex = '('\n").unwrap();
+        assert_eq!(error(), "/rules.toml:3: the pattern does not compile: unclosed group");
+        fs::set_permissions(&path, Permissions::from_mode(0o622)).unwrap();
+        assert_eq!(error(), "others may write to /rules.toml (mode 622), so it is not believed");
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub(super) struct Stored {
     #[serde(default)]
     pub(super) approval: StoredApproval,
     #[serde(default)]
+    pub(super) secrets: StoredSecrets,
+    #[serde(default)]
     pub(super) notify: StoredNotify,
 }
 
@@ -228,6 +230,12 @@ impl StoredLimits {
 pub(super) struct StoredApproval {
     pub(super) allowed_signers: Option<Spanned<String>>,
     pub(super) revoked: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredSecrets {
+    pub(super) extra_rules: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -21,6 +21,8 @@ use crate::connector::hub::settings::{Fields, Paths, Settings};
 use crate::error::{FileError, Hint};
 use crate::http::Token;
 use crate::message::Address;
+use crate::secret::Scanner;
+use crate::secret::rules::Rules;
 
 /// The wiring of a new machine, and the documentation of every key.
 pub const DEFAULT: &str = include_str!("../../templates/config.toml");
@@ -46,6 +48,8 @@ pub struct Wiring {
     pub limits: Limits,
     /// Whose signatures count.
     pub approval: ApprovalWiring,
+    /// What else is a secret.
+    pub secrets: SecretsWiring,
     /// What the desktop shows.
     pub notify: NotifyWiring,
     /// What works, but should be known; each names its line.
@@ -284,6 +288,33 @@ pub struct ApprovalWiring {
     pub allowed_signers: Option<PathBuf>,
     /// The list of keys that count no more.
     pub revoked: Option<PathBuf>,
+}
+
+/// What else is a secret, beyond what the program knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretsWiring {
+    /// The operator's own rules, in the format of gitleaks.
+    pub extra_rules: Option<PathBuf>,
+}
+
+impl SecretsWiring {
+    /// Makes the scanner that also looks for what the operator's rules say, and returns notes on
+    /// what in these has no meaning for a message.
+    ///
+    /// # Errors
+    /// The file of rules cannot be read, is not ours alone to write, or holds something that is no rule.
+    pub fn scanner(&self) -> Result<(Scanner, Vec<FileError>), ConfigError> {
+        let Some(path) = &self.extra_rules else { return Ok((Scanner::default(), Vec::new())) };
+        let text = file::read_trusted(path).map_err(|error| match error {
+            // Its hint is about the wiring.
+            ConfigError::Missing { path } => {
+                ConfigError::Unreadable { path, error: std::io::ErrorKind::NotFound.into() }
+            }
+            other => other,
+        })?;
+        let (rules, notes) = Rules::parse(&path.display().to_string(), &text)?;
+        Ok((Scanner::new(rules), notes))
+    }
 }
 
 /// What the desktop shows.

@@ -18,7 +18,7 @@ use crate::config::format::{
 use crate::config::secret::SecretRef;
 use crate::config::{
     ApprovalWiring, BrainKind, BrainWiring, DEFAULT, DeskPaths, HubWiring, Limits, ModelPlace, ModelWiring,
-    NotifyWiring, RULES, SourceKind, SourceWiring, TransportKind, TransportWiring, Wiring,
+    NotifyWiring, RULES, SecretsWiring, SourceKind, SourceWiring, TransportKind, TransportWiring, Wiring,
 };
 use crate::connector::hub::settings::Settings;
 use crate::error::FileError;
@@ -98,6 +98,9 @@ pub fn read(path: &Path, text: &str, home: &Path) -> Result<Wiring, FileError> {
         brains,
         limits: file.limits(stored.limits.over(defaults.limits))?,
         approval: file.approval(&stored.approval)?,
+        secrets: SecretsWiring {
+            extra_rules: stored.secrets.extra_rules.as_ref().map(|path| file.path_of(path)).transpose()?,
+        },
         notify: NotifyWiring { enabled: stored.notify.enabled.or(defaults.notify.enabled).unwrap_or(true) },
         warnings,
     })
@@ -793,6 +796,15 @@ mod tests {
     }
 
     #[test]
+    fn rules_of_secrets_are_named_by_their_file() {
+        let bare = parse(DEFAULT).unwrap();
+        assert_eq!(bare.secrets.extra_rules, None);
+        let told = wiring("[secrets]\nextra_rules = \"gitleaks.toml\"\n").unwrap();
+        let path = told.secrets.extra_rules.unwrap();
+        assert_eq!(path, Path::new("/home/sam/.config/git-drafts/gitleaks.toml"));
+    }
+
+    #[test]
     fn signers_are_named_by_their_file_and_revocations_alone_mean_nothing() {
         let bare = parse(DEFAULT).unwrap();
         assert_eq!(bare.approval, ApprovalWiring::default());
@@ -887,7 +899,7 @@ mod tests {
     fn mistakes_are_named_with_their_line_and_a_way_out() {
         check(
             &format!("{MAIL}[brian.x]\n"),
-            "11: unknown field `brian`, expected one of `version`, `desk`, `source`, `transport`, `brain`, `limits`, `approval`, `notify`",
+            "11: unknown field `brian`, expected one of `version`, `desk`, `source`, `transport`, `brain`, `limits`, `approval`, `secrets`, `notify`",
             "did you mean `brain`?",
         );
         check(

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::guard::fingerprint::Origin;
 use crate::guard::{Class, Found, Secrets, marked};
 use crate::message::{Address, Message, Unreadable, sha256_hex};
-use crate::secret::{self, Known};
+use crate::secret::{Known, Scanner};
 
 /// A value that shows itself in a message. Its debug text never shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,11 +29,11 @@ impl std::fmt::Debug for Value {
 const ELSEWHERE_CHARS_MIN: usize = 6;
 
 /// Returns what shows itself as a secret in a message, and is long enough to be looked for elsewhere.
-pub fn values(message: &Message) -> Vec<Value> {
+pub fn values(scanner: &Scanner, message: &Message) -> Vec<Value> {
     let mut values = Vec::new();
     let mut message = message.clone();
     for text in texts(&mut message) {
-        for hit in secret::scan(text) {
+        for hit in scanner.scan(text) {
             let value = &text[hit.start..hit.end];
             let is_number = value.len() < 8 && value.bytes().all(|byte| byte.is_ascii_digit());
             if value.chars().count() >= ELSEWHERE_CHARS_MIN && !is_number {
@@ -70,11 +70,11 @@ pub fn take_out(message: &mut Message, secrets: &Secrets, thread: &str) -> Resul
     }
     message.references.retain(|id| !grave(id));
     message.in_reply_to = message.in_reply_to.take().filter(|id| !grave(id));
-    let own = Known::new(values(message).into_iter().map(|value| value.text));
+    let own = Known::new(values(&secrets.scanner, message).into_iter().map(|value| value.text));
     let mut kinds = BTreeSet::new();
     // First by shape, so that a mark says what it was; then what is known, in any spelling.
     for text in texts(message) {
-        let found = super::shown(text);
+        let found = super::shown(&secrets.scanner, text);
         *text = marked(text, &found);
         kinds.extend(found.into_iter().map(|found| found.kind));
     }
@@ -115,6 +115,7 @@ mod tests {
             key,
             fingerprints: Fingerprints::default(),
             known: Known::new([["our", "-own-key1"].concat()]),
+            scanner: Scanner::default(),
         }
     }
 
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(taken_out(&secrets, &first).body, "Password: [secret:password]\n");
         let second = Message { body: "sunshine does not work\n".to_owned(), ..Message::default() };
         assert_eq!(taken_out(&secrets, &second).body, second.body);
-        for value in values(&first) {
+        for value in values(&Scanner::default(), &first) {
             secrets.fingerprints.add(&secrets.key.clone(), &value.text, value.origin, Some("thread"));
         }
         assert_eq!(taken_out(&secrets, &second).body, "[secret:known] does not work\n");
@@ -189,7 +190,8 @@ mod tests {
     fn a_short_value_is_not_looked_for_elsewhere() {
         let body = "The PIN is 2026.\nPIN: 471147\nPassword: hunter2\n";
         let message = Message { body: body.to_owned(), ..Message::default() };
-        let values: Vec<String> = values(&message).into_iter().map(|value| value.text).collect();
+        let values: Vec<String> =
+            values(&Scanner::default(), &message).into_iter().map(|value| value.text).collect();
         assert_eq!(values, ["hunter2"]);
     }
 }

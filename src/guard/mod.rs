@@ -13,7 +13,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::guard::fingerprint::{Fingerprints, Key, Origin};
-use crate::secret::{self, Known};
+use crate::secret::{Known, Scanner};
 
 /// The kind of a secret that is known.
 const KNOWN: &str = "known";
@@ -68,6 +68,8 @@ pub struct Secrets {
     pub fingerprints: Fingerprints,
     /// The credentials that this process has fetched.
     pub known: Known,
+    /// What is looked for by its shape: ours, and the operator's rules.
+    pub scanner: Scanner,
 }
 
 impl Secrets {
@@ -82,14 +84,14 @@ impl Secrets {
                 Found { kind: FROM_A_MESSAGE.to_owned(), class: Class::Soft, place }
             }
         });
-        merged(shown(text).into_iter().chain(self.known_in(text)).chain(recognised).collect())
+        merged(shown(&self.scanner, text).into_iter().chain(self.known_in(text)).chain(recognised).collect())
     }
 
     /// Returns every secret in a text of a message, in its order; no two overlap.
     pub fn find_inbound(&self, text: &str, thread: &str) -> Vec<Found> {
         let recognised = self.fingerprints.find_inbound(&self.key, text, thread);
         let recognised = recognised.into_iter().map(Found::known);
-        merged(shown(text).into_iter().chain(self.known_in(text)).chain(recognised).collect())
+        merged(shown(&self.scanner, text).into_iter().chain(self.known_in(text)).chain(recognised).collect())
     }
 
     /// Returns `text` with a mark for every secret in it.
@@ -194,9 +196,9 @@ pub fn marked(text: &str, found: &[Found]) -> String {
 }
 
 /// Returns what shows itself as a secret.
-fn shown(text: &str) -> Vec<Found> {
+fn shown(scanner: &Scanner, text: &str) -> Vec<Found> {
     let class = |hard| if hard { Class::Hard } else { Class::Soft };
-    let hits = secret::scan(text).into_iter();
+    let hits = scanner.scan(text).into_iter();
     hits.map(|hit| Found { kind: hit.kind.to_string(), class: class(hit.hard), place: hit.start..hit.end })
         .collect()
 }
@@ -228,7 +230,12 @@ mod tests {
         let mut fingerprints = Fingerprints::default();
         fingerprints.add(&key, &["gold", "fish-77"].concat(), Origin::Credential, None);
         fingerprints.add(&key, &["silver", "fish-88"].concat(), Origin::Soft, Some("t"));
-        Secrets { key, fingerprints, known: Known::new([["iron", "fish-99"].concat()]) }
+        Secrets {
+            key,
+            fingerprints,
+            known: Known::new([["iron", "fish-99"].concat()]),
+            scanner: Scanner::default(),
+        }
     }
 
     fn check(views: &[View], expected: &[&str]) {

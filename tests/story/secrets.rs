@@ -287,7 +287,7 @@ fn no_secret_leaves_by_any_part_of_an_answer() {
         ("to = [\"Ada Brown", format!("to = [\"{token}"), "the recipients"),
         ("Hello Ada,", format!("Hello,\n{token}"), "the text, line 2"),
         ("Hello Ada,", format!("Hello,\n\n{split}"), "the HTML, line 2"),
-        ("Hello Ada,", format!("Hello,\n\n{entity}"), "the HTML, line 2"),
+        ("Hello Ada,", format!("Hello,\n\n{entity}"), "the text, line 3"),
     ] {
         let desk = with_answer();
         desk.edit("invoice", from, &to).approve("invoice").commit_quietly("yes");
@@ -594,4 +594,27 @@ fn no_log_has_a_secret_a_message_or_a_prompt_in_it() {
         let line = log.lines().find(|line| line.contains(canary));
         assert_eq!(line, None, "{canary}");
     }
+}
+
+#[test]
+fn a_rule_of_the_operator_takes_out_and_holds() {
+    let desk = Desk::unmade();
+    desk.write_wiring(
+        "version = 1\n[desk]\npath = \"drafts\"\n[source.mail]\nkind = \"maildir\"\npath = \"mail/inbox\"\n\
+         address = [\"Sam Hill <sam@example.com>\"]\ntransport = \"out\"\n[transport.out]\nkind = \"maildir\"\n\
+         path = \"mail/outbox\"\n[limits]\nmessages_since = \"all\"\n[notify]\nenabled = false\n\
+         [secrets]\nextra_rules = \"rules.toml\"\n",
+    );
+    let rules = desk.home().join(".config/git-drafts/rules.toml");
+    let rule = "[[rules]]\nid = \"badge\"\nregex = 'acme-[0-9a-f]{8}'\nkeywords = [\"acme\"]\n";
+    fs::write(&rules, rule).unwrap();
+    fs::set_permissions(&rules, fs::Permissions::from_mode(0o600)).unwrap();
+    desk.drafts(&["init"]).succeeds();
+    let body = "Where is my invoice for October? My badge is acme-0a1b2c3d.\n";
+    desk.receive(&Mail { subject: "Invoice for October", body, ..Mail::default() }).tick();
+    let text = desk.text("invoice");
+    assert!(text.contains("My badge is [secret:badge]."), "{text}");
+    assert!(!kept(&desk).contains("acme-0a1b2c3d"));
+    approve_with(&desk, "invoice", "Take acme-99999999 then.");
+    assert!(held(&desk, "acme-99999999").contains("there is a secret in it (badge"), "{}", desk.seen());
 }

@@ -31,7 +31,11 @@ impl Tick<'_> {
         let mut values: Vec<(Value, String)> = Vec::new();
         for message in fetched.iter().flatten() {
             let thread = self.secrets.key.of_thread(&wiring.name, &message.thread);
-            values.extend(inbound::values(message).into_iter().map(|value| (value, thread.clone())));
+            values.extend(
+                inbound::values(&self.secrets.scanner, message)
+                    .into_iter()
+                    .map(|value| (value, thread.clone())),
+            );
         }
         self.remember(&values)?;
         let key = self.secrets.key.clone();
@@ -49,7 +53,7 @@ impl Tick<'_> {
         if !self.options.dry_run {
             return secrets::note(self.context, self.session, &mut self.secrets, Writer::Tick, values);
         }
-        let Secrets { key, fingerprints, known } = &mut self.secrets;
+        let Secrets { key, fingerprints, known, .. } = &mut self.secrets;
         *known = self.context.credentials.known();
         for (value, thread) in values {
             fingerprints.add(key, &value.text, value.origin, Some(thread));
