@@ -8,6 +8,7 @@ use std::ops::AddAssign;
 
 use toml::Table;
 
+use crate::bus::Bus;
 use crate::canaries::{self, Groups, INSTRUCTIONS, NOWHERE, ROUTES};
 use crate::inputs::{Input, canary, message_id};
 use crate::support::desk::{Desk, Said};
@@ -152,13 +153,19 @@ pub fn fight(
         let number = canaries::inputs_in(message.as_bytes()).into_iter().next();
         script(number.unwrap_or_default(), prompt)
     });
-    let field = Field { desk: desk(&server, contract), server, inputs, figures: Figures::default() };
+    let bus = Bus::start();
+    if bus.is_none() {
+        println!("skipped: there is no `dbus-daemon` or no `dbus-monitor`; notifications are not looked at");
+    }
+    let desk = desk(&server, contract, bus.as_ref());
+    let field = Field { desk, server, bus, inputs, figures: Figures::default() };
     field.run()
 }
 
 struct Field<'i> {
     desk: Desk,
     server: ModelServer,
+    bus: Option<Bus>,
     inputs: &'i [Input],
     figures: Figures,
 }
@@ -172,6 +179,7 @@ impl Field<'_> {
         }
         let first = self.desk.drafts(&["tick", "--max", "10000"]).succeeds();
         self.look_at_terminal("tick", &first);
+        self.look_at_notifications();
         self.account_for();
         let drafts = self.drafts();
         for command in ["status", "list", "send", "run"] {
@@ -380,6 +388,20 @@ impl Field<'_> {
         }
     }
 
+    /// Looks at what the desktop was given to show.
+    fn look_at_notifications(&mut self) {
+        let Some(bus) = &self.bus else { return };
+        let heard = bus.heard();
+        let found = canaries::inputs_in(heard.as_bytes());
+        let others = ["canary", "wish", "evil", "carrier.example"];
+        let words = canaries::words_in(heard.as_bytes(), others);
+        let count = found.len() + words.len();
+        self.figures.canary("notifications", count, || format!("{found:?} {words:?}"));
+        if !heard.contains("new drafts wait") {
+            self.figures.wrong("nothing was to be shown: this test proves nothing");
+        }
+    }
+
     /// Reads everything that left, by both accounts.
     fn sent(&self) -> Vec<Left> {
         let mut left = Vec::new();
@@ -445,7 +467,7 @@ fn email_of(address: &str) -> String {
     email.to_lowercase()
 }
 
-fn desk(server: &ModelServer, contract: Contract) -> Desk {
+fn desk(server: &ModelServer, contract: Contract, bus: Option<&Bus>) -> Desk {
     let desk = Desk::unmade();
     for folder in ["work/inbox/new", "work/inbox/cur", "work/inbox/tmp", "work/outbox"] {
         fs::create_dir_all(desk.home().join(folder)).unwrap();
@@ -466,11 +488,15 @@ fn desk(server: &ModelServer, contract: Contract) -> Desk {
          [transport.out]\nkind = \"maildir\"\npath = \"mail/outbox\"\n\
          [transport.post]\nkind = \"sendmail\"\ncommand = [\"{post}\", \"-i\"]\n\
          [limits]\nmessages_since = \"all\"\nmessages_per_tick_max = 10000\nsends_per_hour_max = 100000\n\
-         [notify]\nenabled = false\n\
+         [notify]\nenabled = {}\n\
          [brain.m]\n{brain}\nretries = 0\nconcurrency = 8\ncalls_per_tick_max = 100000\n\
          key = {{ env = \"LLM_KEY\" }}\n",
-        NOWHERE[0]
+        NOWHERE[0],
+        bus.is_some()
     ));
+    if let Some(bus) = bus {
+        desk.with("DBUS_SESSION_BUS_ADDRESS", &bus.address);
+    }
     desk.with("LLM_KEY", NOWHERE[1]).with("OF_THE_OPERATOR", NOWHERE[2]);
     desk.with("GIT_DRAFTS_LOG", "trace").with("RUST_LOG", "trace");
     desk.drafts(&["init"]).succeeds();

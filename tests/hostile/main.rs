@@ -9,6 +9,7 @@
 mod support;
 
 mod benign;
+mod bus;
 mod canaries;
 mod field;
 mod inputs;
