@@ -39,7 +39,8 @@ pub fn brain() {
         }
         let tick = timed(&mut bed.program(&["tick", "--all", "--max", "100000"]));
         let questions: Vec<Value> = server.seen().into_iter().map(|seen| seen.body).collect();
-        assert_eq!((questions.len(), server.at_once()), (count, concurrency), "each is asked about once");
+        assert_eq!(questions.len(), count, "each is asked about once");
+        assert!(server.at_once() >= concurrency, "as many at a time as may be");
         let drafts = fs::read_dir(bed.desk().join("drafts")).expect("a desk").count();
         assert_eq!(drafts, count, "each is answered");
         let calls = plain_calls(&server.url(), questions, concurrency);
