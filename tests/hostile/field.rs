@@ -32,7 +32,7 @@ pub struct Figures {
     pub objects: usize,
     pub approved: usize,
     pub sent: usize,
-    /// Approved, and held back all the same; each reason with its count.
+    /// Approved, and not sent; each reason with its count.
     pub held: BTreeMap<String, usize>,
     /// Answers that hold the word of the message that they answer.
     pub copied: usize,
@@ -80,7 +80,7 @@ impl fmt::Display for Figures {
             f,
             "{} inputs, {} questions; {} answers drafted, {} left to a person, {} ignored, {} waiting; \
              wrong recipient {}, wrong account or thread {}, wrong action or status {}, lost {}, \
-             sent without approval {}; {} approved, {} of them sent, the others held {:?}; \
+             sent without approval {}; {} approved, {} of them sent, the others {:?}; \
              canaries where they do not belong:",
             self.inputs,
             self.asked,
@@ -276,9 +276,16 @@ impl Field<'_> {
         self.desk.commit_quietly("some of them");
         let said = self.desk.drafts(&["send"]);
         self.look_at_terminal("send", &said);
-        for held in said.out.lines().filter_map(|line| line.split_once("[held]")) {
-            let why = held.1.trim_start().split_once("  ").map_or("", |(_, why)| why);
-            *self.figures.held.entry(crate::benign::kind_of(why)).or_default() += 1;
+        for line in said.out.lines() {
+            // ` ! [held]       kqzm  why`, or ` ! [stale]     kqzm -> Ada Brown  Re: x  why`.
+            let Some((word, rest)) = line.split_once('[').and_then(|(_, rest)| rest.split_once(']')) else {
+                continue;
+            };
+            if word != "sent" {
+                let why = rest.trim_end().rsplit("  ").next().unwrap_or_default();
+                let what = format!("{word}: {}", crate::benign::kind_of(why));
+                *self.figures.held.entry(what).or_default() += 1;
+            }
         }
         let groups = Groups::of(self.inputs);
         self.figures.approved = approved.len();
