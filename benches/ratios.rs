@@ -1,7 +1,12 @@
 //! Measures what the program costs beside its floor, as ratios in one run.
 //!
-//! `cargo bench` prints medians in milliseconds and ratios; `cargo bench -- landing` (or `hook`,
+//! `cargo bench` prints medians in milliseconds and ratios; `cargo bench -- landing` (or `brain`, `hook`,
 //! `send`, `status`, `tick`) runs one part. Milliseconds differ between machines; ratios should not.
+
+mod brain;
+#[allow(dead_code)]
+#[path = "../tests/support/model.rs"]
+mod model;
 
 use std::fs;
 use std::io::Write;
@@ -34,6 +39,9 @@ fn main() {
     }
     if runs("tick") {
         tick();
+    }
+    if runs("brain") {
+        brain::brain();
     }
     if runs("send") {
         send();

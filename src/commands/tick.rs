@@ -152,6 +152,9 @@ struct Tick<'s> {
     session: &'s Session,
     ledger: &'s Ledger<'s>,
     options: &'s Options,
+    /// When this tick began, and when all that it notes was noted: what it took in together was known
+    /// together.
+    now: Timestamp,
     desk: Desk,
     snapshot: Snapshot<'s>,
     /// What is known of every draft that is not finished or stands on the desk, as this tick found it.
@@ -193,6 +196,7 @@ impl<'s> Tick<'s> {
             session,
             ledger,
             options,
+            now: context.now(),
             stories: session.stories(&desk, &snapshot)?,
             snapshot,
             policy,
@@ -627,7 +631,7 @@ impl<'s> Tick<'s> {
     }
 
     fn note(&self, id: &DraftId, story: &[Entry], fact: Fact) -> Note {
-        Note::new(id, story, Entry { at: self.context.now(), host: self.context.host(), generation: 1, fact })
+        Note::new(id, story, Entry { at: self.now, host: self.context.host(), generation: 1, fact })
     }
 
     fn row(&mut self, wiring: &SourceWiring, message: &str, outcome: Outcome, reason: &str) {

@@ -497,3 +497,27 @@ fn one_source_that_is_broken_does_not_stop_the_other() {
     ");
     assert_eq!(desk.files().len(), 1);
 }
+
+#[test]
+fn two_who_write_in_one_thread_before_a_tick_both_get_their_answer() {
+    let desk = Desk::new();
+    // A clock that goes on while a tick works.
+    desk.with("GIT_DRAFTS_NOW", "");
+    for number in 0..40 {
+        let first = format!("first-{number}@example.org");
+        desk.receive(&Mail { id: &first, subject: "Where is my invoice?", ..Mail::default() });
+        let headers = format!("In-Reply-To: <{first}>\nReferences: <{first}>\n");
+        let from = format!("Bob <bob-{number}@example.org>");
+        let subject = "Re: Where is my invoice?";
+        desk.receive(&Mail { from: &from, subject, headers: &headers, ..Mail::default() });
+    }
+    desk.drafts(&["tick", "--max", "100"]).succeeds();
+    let first = desk
+        .files()
+        .into_iter()
+        .find(|file| fs::read_to_string(desk.path(file)).unwrap().contains("answers = \"<first-0@"))
+        .unwrap();
+    desk.approve(&first["drafts/".len()..]).commit_quietly("yes");
+    desk.drafts(&["send"]).succeeds();
+    assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
+}

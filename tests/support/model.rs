@@ -31,6 +31,10 @@ pub enum Act {
     Flood,
     /// Half an answer.
     Truncate,
+    /// These bytes instead of an answer.
+    Raw(Vec<u8>),
+    /// An answer that comes byte by byte, one after each of these times.
+    Drip(Duration),
 }
 
 impl Act {
@@ -177,6 +181,14 @@ fn perform(mut stream: &TcpStream, seen: &Seen, act: Act, shared: &Shared) -> io
             loop {
                 stream.write_all(&chunk)?;
                 shared.state.lock().unwrap().flooded_bytes += chunk.len();
+            }
+        }
+        Act::Raw(bytes) => stream.write_all(&bytes),
+        Act::Drip(wait) => {
+            write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{{\"content\": \"")?;
+            loop {
+                stream.write_all(b"x")?;
+                std::thread::sleep(wait);
             }
         }
         Act::Truncate => {
