@@ -151,7 +151,7 @@ fn recall(items: &[Item], bed: &Path) {
     let mut columns = vec![
         ours("hard", &|text| scanner.scan(text).iter().any(|hit| hit.hard)),
         ours("and soft", &|text| !scanner.scan(text).is_empty()),
-        ours("and random", &|text| !scanner.scan_outbound(text).is_empty()),
+        ours("and random", &|text| !scanner.scan(text).is_empty() || !scanner.random(text).is_empty()),
     ];
     columns.extend(detect_secrets(&folder));
     columns.extend(ripsecrets(&folder));

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -425,6 +426,8 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
 /// Runs a command that waits for the world, on this thread.
 fn wait_for(command: impl Future<Output = Result<Exit>>) -> Result<Exit> {
     let failed = |error| CommandError::System { what: "the runtime".to_owned(), error };
+    // The runtime makes such a pair for signals, and panics where it cannot: too many open files, say.
+    UnixStream::pair().map_err(failed)?;
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?.block_on(command)
 }
 

@@ -66,11 +66,19 @@ impl Early {
                 }
                 let what = format!("there is a secret in it ({})", found.kind);
                 let error = FileError::new(path, what).with_hint(hint(draft, found.class));
-                let before = begin.and_then(|begin| file.get(..begin));
-                let line = before.map(|before| {
-                    1 + before.matches('\n').count() + text[..found.place.start].matches('\n').count()
-                });
-                wrong.push((found.class, line.map_or(error.clone(), |line| error.at(line))));
+                wrong.push((found.class, at_line(error, file, begin, &text[..found.place.start])));
+            }
+            for hit in self.secrets.scanner.random(text) {
+                let run = &text[hit.start..hit.end];
+                // What the message says itself is no news to whoever wrote it.
+                let is_quoted = draft.context.contains(run);
+                if is_quoted || self.is_allowed(context, draft, &self.secrets.key.of_value(run)) {
+                    continue;
+                }
+                let what = "a long random word stands in it, as keys and tokens are";
+                let error =
+                    FileError::new(path, what).with_hint("nothing holds it: look whether it may leave");
+                wrong.push((Class::Soft, at_line(error, file, begin, &text[..hit.start])));
             }
         }
         Ok(wrong)
@@ -83,6 +91,14 @@ impl Early {
             Scope::Always { expires } => context.now() < *expires,
         };
         self.allowances.0.iter().any(|line| line.fingerprint == fingerprint && about(&line.scope))
+    }
+}
+
+/// Adds the line of a file at which a part of it, and a text in that part, ends.
+fn at_line(error: FileError, file: &str, begin: Option<usize>, before: &str) -> FileError {
+    match begin.and_then(|begin| file.get(..begin)) {
+        Some(part) => error.at(1 + part.matches('\n').count() + before.matches('\n').count()),
+        None => error,
     }
 }
 

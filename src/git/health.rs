@@ -232,11 +232,9 @@ impl Repository {
                 continue;
             }
             if is_git {
-                match fs::read_link(entry.path().join("cwd")) {
-                    Ok(folder) if folder.starts_with(self.place()) || folder.starts_with(&self.common) => {
-                        found.here = Some(pid);
-                    }
-                    Ok(_) => {}
+                match self.has_here(&entry.path()) {
+                    Ok(true) => found.here = Some(pid),
+                    Ok(false) => {}
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(_) => found.all_seen = false,
                 }
@@ -247,6 +245,27 @@ impl Repository {
             }
         }
         found
+    }
+
+    /// Tells whether a git works in this repository just now; programs of ours, and whoever started this one,
+    /// are not meant.
+    pub fn is_git_at_work(&self) -> bool {
+        let ancestors = ancestors();
+        let is_other = |process: &PathBuf| {
+            let pid = process.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+            pid.is_some_and(|pid| !ancestors.contains(&pid))
+        };
+        let is_git = |process: &PathBuf| {
+            fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim_end() == "git")
+        };
+        let listing = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
+        listing.filter(is_other).filter(is_git).any(|process| self.has_here(&process).unwrap_or(false))
+    }
+
+    /// Tells whether a process, by its folder in `/proc`, works in a folder of this repository.
+    fn has_here(&self, process: &Path) -> io::Result<bool> {
+        let folder = fs::read_link(process.join("cwd"))?;
+        Ok(folder.starts_with(self.place()) || folder.starts_with(&self.common))
     }
 
     /// Returns the newest commits of a branch, first parents first, at most so many.

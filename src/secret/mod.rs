@@ -87,13 +87,12 @@ impl Scanner {
         (redacted, hits.into_iter().map(|hit| hit.kind).collect())
     }
 
-    /// Returns what a person is asked about in a text that goes out: all of [`Scanner::scan`], and
-    /// the random runs of [`entropy`].
-    pub fn scan_outbound(&self, text: &str) -> Vec<Hit> {
-        let mut hits = self.scan(text);
-        let random = entropy::hits(text);
-        hits.extend(random.into_iter().filter(|hit| !in_a_mark(&marks(text), hit)));
-        merged(hits)
+    /// Returns the random runs of a text that goes out, where [`Scanner::scan`] finds nothing: a person
+    /// is asked about them, and nothing more.
+    pub fn random(&self, text: &str) -> Vec<Hit> {
+        let (found, marks) = (self.scan(text), marks(text));
+        let overlaps = |hit: &Hit| found.iter().any(|known| hit.start < known.end && known.start < hit.end);
+        entropy::hits(text).into_iter().filter(|hit| !in_a_mark(&marks, hit) && !overlaps(hit)).collect()
     }
 }
 

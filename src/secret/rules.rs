@@ -503,11 +503,11 @@ keywords = ["key", "password"]
         assert_eq!(rules.hits("aa").len(), 1, "Go's brace is a brace");
     }
 
-    /// With GIT_DRAFTS_RULES, another's file of this format.
+    /// With GIT_DRAFTS_TEST_RULES, another's file of this format.
     #[test]
     fn a_whole_file_of_gitleaks_loads() {
-        let Some(path) = std::env::var_os("GIT_DRAFTS_RULES") else {
-            eprintln!("left out: GIT_DRAFTS_RULES names no file");
+        let Some(path) = std::env::var_os("GIT_DRAFTS_TEST_RULES") else {
+            eprintln!("left out: GIT_DRAFTS_TEST_RULES names no file");
             return;
         };
         let text = std::fs::read_to_string(&path).unwrap();

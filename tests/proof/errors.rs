@@ -3,10 +3,10 @@
 
 use std::thread;
 
-use crate::sample;
 use crate::scene::{Receiver, Scene};
 use crate::strace::{self, Call};
 use crate::support::desk::Said;
+use crate::{long, sample};
 
 const ERRORS: [&str; 4] = ["EIO", "ENOSPC", "EMFILE", "EACCES"];
 
@@ -40,6 +40,17 @@ fn check(scene: &Scene, arguments: &[&str], short: usize) -> (usize, usize, Vec<
                 "{:?} {arguments:?} {error} at {name}#{number}: {line}\n  {what}",
                 scene.receiver
             ));
+            if long() {
+                eprintln!("errors: {}", wrong[wrong.len() - 1]);
+            }
+        }
+        if long() && runs % 100 == 0 {
+            eprintln!(
+                "errors: {:?} {arguments:?}: {runs} of {}, {} wrong",
+                scene.receiver,
+                points.len(),
+                wrong.len()
+            );
         }
     }
     (runs, unsure, wrong)

@@ -618,3 +618,16 @@ fn a_rule_of_the_operator_takes_out_and_holds() {
     approve_with(&desk, "invoice", "Take acme-99999999 then.");
     assert!(held(&desk, "acme-99999999").contains("there is a secret in it (badge"), "{}", desk.seen());
 }
+
+#[test]
+fn a_random_word_is_asked_about_and_holds_nothing() {
+    let desk = Desk::new();
+    desk.with_mail("where is my invoice?").tick();
+    let run = ["q8Zx", "T2vL", "9mKp", "R4wY", "b7Nd"].concat();
+    desk.edit("invoice", "Hello", &format!("{run}, hello"));
+    desk.approve("invoice").commit("yes");
+    assert!(desk.seen().contains("a long random word stands in it"), "{}", desk.seen());
+    assert!(!desk.said().err.contains(&run), "{}", desk.seen());
+    desk.send();
+    assert_eq!(desk.sent().len(), 1);
+}

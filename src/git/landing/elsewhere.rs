@@ -21,7 +21,7 @@ use crate::git::{Head, MAIN, Repository, Swap};
 /// How long a `git switch` may take before it holds the index's lock, and after that.
 const SWITCH_WAIT: Duration = Duration::from_millis(300);
 
-/// How long one that holds the lock is waited for.
+/// How long one that holds the lock, or works on, is waited for.
 const SWITCH_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether it is there.
@@ -77,7 +77,8 @@ fn meet(landing: &Landing<'_>) -> Result<()> {
     let repository = landing.repository;
     let lock = lock_of(&index_path(repository));
     let begin = Instant::now();
-    while begin.elapsed() < SWITCH_WAIT || (lock.exists() && begin.elapsed() < SWITCH_WAIT_MAX) {
+    let is_under_way = || lock.exists() || repository.is_git_at_work();
+    while begin.elapsed() < SWITCH_WAIT || (begin.elapsed() < SWITCH_WAIT_MAX && is_under_way()) {
         if repository.head()? == Head::Branch(MAIN.to_owned())
             && heal::catch_up(repository, &landing.changes)?
         {
