@@ -21,3 +21,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_data()?;
     fs::rename(&aside, path)
 }
+
+/// Makes durable which files a folder holds: that of `path`.
+pub fn flush_folder(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}

@@ -243,6 +243,9 @@ impl Dispatcher<'_, '_, '_> {
             }
         }
         if let Some(paused) = self.paused() {
+            if let Some(until) = paused.until {
+                self.wait_until(until);
+            }
             for claim in std::mem::take(&mut claims) {
                 let story = stories.iter().find(|(id, _)| *id == claim.id);
                 self.tell(&claim.id, story.map_or(&[], |(_, story)| story), held_by(&paused));
@@ -395,9 +398,13 @@ impl Dispatcher<'_, '_, '_> {
         let begun = self.ledger.append(&begins, &names, self.context.now())?;
         let mut transmitted = Vec::new();
         for draft in ready.iter().filter(|draft| begun.contains(&draft.id)) {
-            // The rest of a batch goes to a receiver that dedupes: the next run transmits or settles it.
-            if !transmitted.is_empty() && self.paused().is_some() {
-                break;
+            if let (Some(paused), false) = (self.paused(), transmitted.is_empty()) {
+                // It did not go, and that is known; of one that may have gone before nothing is.
+                if draft.began.is_none() {
+                    let until = paused.until.unwrap_or(self.context.now());
+                    transmitted.push((draft, Outcome::Deferred { until, reason: paused.sentence() }));
+                }
+                continue;
             }
             *self.tries.entry(draft.id.clone()).or_default() += 1;
             let outcome =

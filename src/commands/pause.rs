@@ -71,7 +71,9 @@ fn path(session: &Session) -> PathBuf {
 
 /// Tells whether nothing is to be drafted or sent now, and why.
 pub fn paused(session: &Session, now: Timestamp) -> Option<Paused> {
-    by_variable(env::var(VARIABLE).ok().as_deref()).or_else(|| by_file(session, now))
+    let value = env::var_os(VARIABLE);
+    let value = value.as_ref().map(|value| value.to_string_lossy());
+    by_variable(value.as_deref()).or_else(|| by_file(session, now))
 }
 
 fn by_variable(value: Option<&str>) -> Option<Paused> {
@@ -123,6 +125,8 @@ pub fn pause(context: &Context, length: Option<&str>, why: Option<&str>) -> Resu
     let written = toml::to_string(&stored).map_err(io::Error::other);
     written
         .and_then(|text| durable::replace(&path, text.as_bytes()))
+        // Whoever is told that it is paused may pull the plug.
+        .and_then(|()| durable::flush_folder(&path))
         .map_err(|error| CommandError::system(&path, error))?;
     // The first run that finds it has nothing to say: whoever pauses knows.
     note_reminder(&session, since);

@@ -24,7 +24,7 @@ The branch is main.
 "#;
 
 /// A desk whose messages come from a hub and whose answers go there.
-fn with_hub(hub: &StateHub, more: &str) -> Desk {
+pub fn with_hub(hub: &StateHub, more: &str) -> Desk {
     let desk = Desk::with_wiring(&format!(
         "version = 1\n[desk]\npath = \"drafts\"\n[source.hub]\nkind = \"hub\"\nurl = \"{}\"\nagent = \"coder\"\n{more}\n\
          [limits]\nmessages_since = \"all\"\nmessages_per_tick_max = 500\nsends_per_hour_max = 1000\n\
@@ -36,7 +36,7 @@ fn with_hub(hub: &StateHub, more: &str) -> Desk {
     desk
 }
 
-fn ask(hub: &StateHub, number: usize) -> String {
+pub fn ask(hub: &StateHub, number: usize) -> String {
     hub.receive(Message {
         from: format!("planner-{}", number % 7),
         subject: format!("question {number}"),

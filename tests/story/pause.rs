@@ -1,11 +1,15 @@
 //! The kill switch: nothing is drafted, nothing is sent, and what was approved is sent when it is off again.
 
 use std::fs;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 
+use crate::approve::wait_until;
 use crate::crash::with_sendmail;
+use crate::hub::{ask, with_hub};
 use crate::support::desk::Desk;
+use crate::support::hub::{Fault, StateHub};
 
 fn with_answer() -> Desk {
     let desk = Desk::new();
@@ -166,6 +170,32 @@ fn a_pause_in_the_middle_of_many_sends_stops_the_rest() {
     desk.script("sendmail", "cat >\"$HOME/delivered.$$\"");
     desk.send();
     assert_eq!((delivered(&desk), desk.files()), (3, Vec::new()), "{}", desk.seen());
+}
+
+#[test]
+fn a_pause_in_the_middle_of_a_batch_leaves_no_doubt_about_the_rest() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "dedupes = true");
+    for number in 1..=3 {
+        ask(&hub, number);
+    }
+    desk.tick();
+    for file in desk.files() {
+        desk.shell(&format!("sed -i '2s/draft/approved/' {file}")).succeeds();
+    }
+    desk.commit_quietly("yes");
+    hub.once_on("POST /messages", Fault::Delay(Duration::from_millis(1500)));
+    let mut sender = desk.command("git").args(["drafts", "send"]).spawn().unwrap();
+    wait_until(|| hub.requests().iter().any(|request| request.starts_with("POST /messages")));
+    desk.drafts(&["pause"]).succeeds();
+    assert!(sender.wait().unwrap().success());
+    let stories: Vec<String> = desk.files().iter().map(|file| desk.story(&file[7..15])).collect();
+    assert_eq!(hub.sent().len(), 1, "{stories:?}");
+    let deferred = stories.iter().filter(|story| *story == "drafted claimed sending deferred").count();
+    assert_eq!(deferred, 2, "{stories:?}");
+    desk.drafts(&["resume"]).succeeds();
+    desk.send();
+    assert_eq!((hub.sent().len(), desk.files()), (3, Vec::new()), "{}", desk.seen());
 }
 
 fn delivered(desk: &Desk) -> usize {
