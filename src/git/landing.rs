@@ -12,7 +12,7 @@ mod elsewhere;
 mod heal;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -184,7 +184,7 @@ pub fn prepare<'r>(
         _ => None,
     };
     let index = match &worktree {
-        Some(_) => match git2::Index::open(&index_path(repository)) {
+        Some(_) => match open_index(&index_path(repository)) {
             Ok(index) => Some(index),
             Err(error) => return Ok(Prepared::Busy(Busy::Index(no_index(&error).to_string()))),
         },
@@ -311,7 +311,7 @@ impl Landing<'_> {
     /// Takes the placed files back; whoever reads the worktree meanwhile sees only drafts.
     fn retreat(&self, top: &Path) -> Result<()> {
         let own = self.repository.own_dir();
-        let index = git2::Index::open(&index_path(self.repository)).ok();
+        let index = open_index(&index_path(self.repository)).ok();
         for change in self.changes.iter().filter(|change| change.bytes.is_some()) {
             // A file that the operator has just staged is the operator's.
             let staged =
@@ -636,7 +636,7 @@ fn write_index_aside(
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
-    let written = git2::Index::open(&aside).and_then(|mut index| {
+    let written = open_index(&aside).and_then(|mut index| {
         edit(&mut index)?;
         index.write()
     });
@@ -662,6 +662,32 @@ fn write_intent(own: &Path, commit: ObjectId, changes: &[Change]) -> Result<()> 
 fn replace(path: &Path, text: &str) -> Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, text).and_then(|()| fs::rename(&new, path)).map_err(|error| unwritable_io(path, &error))
+}
+
+/// Opens an index file, and holds it against the number of entries that the file says it has.
+///
+/// libgit2 takes a file that it is not allowed to look at for one that is not there, and would go on with
+/// an empty index: everything else would be staged as deleted.
+pub(crate) fn open_index(path: &Path) -> std::result::Result<git2::Index, git2::Error> {
+    let index = git2::Index::open(path)?;
+    let count = entries_in_file(path).map_err(|error| git2::Error::from_str(&error.to_string()))?;
+    if index.len() == count {
+        return Ok(index);
+    }
+    Err(git2::Error::from_str("it could not be read, or changed at that moment"))
+}
+
+/// Reads how many entries an index file has, from its header; none where there is no file
+/// (gitformat-index(5)).
+fn entries_in_file(path: &Path) -> io::Result<usize> {
+    let mut header = [0; 12];
+    match fs::File::open(path).and_then(|mut file| file.read_exact(&mut header)) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    }
+    let [.., a, b, c, d] = header;
+    Ok(u32::from_be_bytes([a, b, c, d]) as usize)
 }
 
 fn index_path(repository: &Repository) -> PathBuf {

@@ -524,7 +524,7 @@ impl Repository {
     /// Returns the entries of an index file below the drafts folder, by path; conflicts are left out.
     pub fn drafts_in_index(&self, index: Option<&Path>) -> Result<Vec<TreeEntry>> {
         let opened = match index {
-            Some(path) => git2::Index::open(path),
+            Some(path) => landing::open_index(path),
             None => self.inner.index(),
         };
         let index = opened.map_err(|error| no_index(&error))?;

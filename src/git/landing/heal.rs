@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     Change, Content, Fingerprint, INDEX_ASIDE, INDEX_HELD, INTENT, IndexLock, content, gone_path, holds,
-    index_entry, index_path, lock_of, place_file, remove, replace, take_away, write_index_aside,
+    index_entry, index_path, lock_of, open_index, place_file, remove, replace, take_away, write_index_aside,
 };
 use crate::failpoint::reached;
 use crate::git::objects::{blob_id, remove_dead_keeps};
@@ -132,7 +132,7 @@ pub fn heal(repository: &Repository) -> Result<Healed> {
 /// Takes back what was placed on `main` and did not land, where the operator has gone to another branch
 /// since: it would be in the way back.
 fn take_back(repository: &Repository, own: &Path, top: &Path, changes: &[Intended]) -> Result<Vec<String>> {
-    let index = git2::Index::open(&index_path(repository)).map_err(|error| no_index(&error))?;
+    let index = open_index(&index_path(repository)).map_err(|error| no_index(&error))?;
     let mut healed = Vec::new();
     for Intended { puts, blob, path } in changes {
         let file = top.join(path);
@@ -151,7 +151,7 @@ pub(super) fn catch_up(repository: &Repository, changes: &[Change]) -> Result<bo
     let own = repository.own_dir();
     let missed: Vec<Intended> = changes.iter().map(Intended::of).collect();
     note_gone(repository, Some(tip), &missed)?;
-    let index = git2::Index::open(&index_path(repository)).map_err(|error| no_index(&error))?;
+    let index = open_index(&index_path(repository)).map_err(|error| no_index(&error))?;
     let mut placed = Vec::new();
     for change in changes {
         let path = top.join(&change.path);
@@ -374,7 +374,7 @@ fn heal_worktree(
     changes: &[Intended],
 ) -> Result<Mended> {
     let before = Fingerprint::of(&index_path(repository))?;
-    let index = git2::Index::open(&index_path(repository)).map_err(|error| no_index(&error))?;
+    let index = open_index(&index_path(repository)).map_err(|error| no_index(&error))?;
     let mut restage = Vec::new();
     let mut mended = Mended::default();
     for Intended { puts, blob, path } in changes {
