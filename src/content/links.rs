@@ -127,6 +127,10 @@ impl Known {
 
     /// Learns every link of a text.
     pub fn learn(&mut self, text: &str) {
+        // Each form of a link has one of these.
+        if !text.contains(['.', ':', '@', '\\', '[', '<', '&']) {
+            return;
+        }
         self.targets.extend(found(text).links.into_iter().map(|found| found.target));
     }
 
@@ -373,7 +377,8 @@ fn found(text: &str) -> Finds {
             Event::Start(Tag::Link { .. } | Tag::Image { .. }) => {}
             Event::End(TagEnd::Link | TagEnd::Image) => {}
             _ => {
-                for (_, inner) in &mut open {
+                // What it stands in learns of it when it ends.
+                if let Some((_, inner)) = open.last_mut() {
                     let joined = inner.take().map_or(place.clone(), |before| {
                         before.start.min(place.start)..before.end.max(place.end)
                     });

@@ -17,8 +17,12 @@ use crate::fold;
 /// The first line of a list.
 const VERSION: &str = "git-drafts known secrets, version 1";
 
-/// The most spellings that a list holds; the oldest ones of the inbox go first.
+/// The most spellings that a list holds; the oldest ones of the inbox go first, and those that have the
+/// shape of a secret after all others.
 pub const SPELLINGS_MAX: usize = 20_000;
+
+/// How many spellings go together where a list is full, so that not every new one moves the whole list.
+const SPELLINGS_LEAVING: usize = 1_000;
 
 /// Letters and digits below which a value is not recognised: every text would hold it.
 pub const LENGTH_MIN: usize = 6;
@@ -303,13 +307,27 @@ impl Fingerprints {
             return false;
         }
         self.spellings.push(spelling);
-        if self.spellings.len() > SPELLINGS_MAX
-            && let Some(oldest) = self.spellings.iter().position(|one| one.origin != Origin::Credential)
-        {
-            let gone = self.spellings.remove(oldest);
-            self.known.remove(&gone);
+        if self.spellings.len() > SPELLINGS_MAX {
+            self.forget_oldest();
         }
         true
+    }
+
+    /// Forgets the oldest of what words alone made a secret, then the oldest of what has the shape of one;
+    /// never a credential.
+    fn forget_oldest(&mut self) {
+        let mut leaving = SPELLINGS_LEAVING;
+        for gone in [&[Origin::Soft, Origin::Word][..], &[Origin::Hard]] {
+            let known = &mut self.known;
+            self.spellings.retain(|one| {
+                let goes = leaving > 0 && gone.contains(&one.origin);
+                if goes {
+                    leaving -= 1;
+                    known.remove(one);
+                }
+                !goes
+            });
+        }
     }
 }
 
@@ -483,19 +501,26 @@ mod tests {
     }
 
     #[test]
-    fn a_full_list_forgets_the_oldest_of_the_inbox() {
-        let mut full = list(&[("our-own-1", Origin::Credential)]);
-        for number in 0..SPELLINGS_MAX {
-            full.push(Spelling {
-                origin: Origin::Soft,
-                length: 9,
-                rolled: 0,
-                mac: (number as u128).to_be_bytes(),
-                thread: None,
-            });
-        }
-        assert_eq!(full.len(), SPELLINGS_MAX);
-        assert_eq!(full.find(&key(), "our-own-1", None), [(0..9, Origin::Credential)]);
+    fn a_full_list_forgets_the_oldest_of_the_inbox_and_shapes_last() {
+        let mut full = list(&[("our-own-1", Origin::Credential), ("its-shape-1", Origin::Hard)]);
+        full.add(&key(), "hunter-number-2", Origin::Soft, Some("thread"));
+        let flood = |full: &mut Fingerprints, origin| {
+            for number in 0..2 * SPELLINGS_MAX {
+                let mac = (number as u128).to_be_bytes();
+                full.push(Spelling { origin, length: 9, rolled: 0, mac, thread: None });
+                assert!(full.len() <= SPELLINGS_MAX);
+            }
+        };
+        let found = |full: &Fingerprints| {
+            ["our-own-1", "its-shape-1", "hunter-number-2"]
+                .map(|text| !full.find(&key(), text, None).is_empty())
+        };
+        assert_eq!(found(&full), [true, true, true]);
+        flood(&mut full, Origin::Soft);
+        assert_eq!(found(&full), [true, true, false]);
+        flood(&mut full, Origin::Hard);
+        assert_eq!(found(&full), [true, false, false]);
+        assert_eq!(full.known.len(), full.len());
     }
 
     #[test]

@@ -28,20 +28,33 @@ impl std::fmt::Debug for Value {
 /// Letters below which a value is not looked for elsewhere: a PIN is also a year.
 const ELSEWHERE_CHARS_MIN: usize = 6;
 
-/// Returns what shows itself as a secret in a message, and is long enough to be looked for elsewhere.
+/// The most different values of one message that are looked for elsewhere: whoever writes thousands
+/// would make room for them in the list of what is known.
+pub const VALUES_MAX: usize = 50;
+
+/// Returns what shows itself as a secret in a message, and is long enough to be looked for elsewhere:
+/// each value once, those that have the shape of one first, and at most [`VALUES_MAX`].
 pub fn values(scanner: &Scanner, message: &Message) -> Vec<Value> {
+    let mut values = different_values(scanner, message);
+    values.truncate(VALUES_MAX);
+    values
+}
+
+fn different_values(scanner: &Scanner, message: &Message) -> Vec<Value> {
     let mut values = Vec::new();
+    let mut seen = BTreeSet::new();
     let mut message = message.clone();
     for text in texts(&mut message) {
         for hit in scanner.scan(text) {
             let value = &text[hit.start..hit.end];
             let is_number = value.len() < 8 && value.bytes().all(|byte| byte.is_ascii_digit());
-            if value.chars().count() >= ELSEWHERE_CHARS_MIN && !is_number {
+            if value.chars().count() >= ELSEWHERE_CHARS_MIN && !is_number && seen.insert(value.to_owned()) {
                 let origin = Origin::of_message(value, hit.hard);
                 values.push(Value { text: value.to_owned(), origin });
             }
         }
     }
+    values.sort_by_key(|value| value.origin);
     values
 }
 
@@ -51,7 +64,8 @@ pub fn values(scanner: &Scanner, message: &Message) -> Vec<Value> {
 /// shows itself alone: that of a time when nothing else was known.
 ///
 /// # Errors
-/// A secret stands where nothing can be taken out: in its id, in its thread's, or in an address.
+/// A secret stands where nothing can be taken out: in its id, in its thread's, or in an address. Or there
+/// are more different ones than are looked for elsewhere: then one could stand in it once more.
 pub fn take_out(message: &mut Message, secrets: &Secrets, thread: &str) -> Result<String, Unreadable> {
     let grave = |text: &str| secrets.find_inbound(text, thread).iter().any(|found| found.class > Class::Soft);
     let people = |people: &[Address]| people.iter().any(|one| grave(&one.email));
@@ -70,7 +84,15 @@ pub fn take_out(message: &mut Message, secrets: &Secrets, thread: &str) -> Resul
     }
     message.references.retain(|id| !grave(id));
     message.in_reply_to = message.in_reply_to.take().filter(|id| !grave(id));
-    let own = Known::new(values(&secrets.scanner, message).into_iter().map(|value| value.text));
+    let own = different_values(&secrets.scanner, message);
+    if own.len() > VALUES_MAX {
+        return Err(Unreadable {
+            source: message.source.clone(),
+            id: message.id.clone(),
+            what: "holds more secrets than are looked at".to_owned(),
+        });
+    }
+    let own = Known::new(own.into_iter().map(|value| value.text));
     let mut kinds = BTreeSet::new();
     // First by shape, so that a mark says what it was; then what is known, in any spelling.
     for text in texts(message) {
@@ -193,5 +215,26 @@ mod tests {
         let values: Vec<String> =
             values(&Scanner::default(), &message).into_iter().map(|value| value.text).collect();
         assert_eq!(values, ["hunter2"]);
+    }
+
+    #[test]
+    fn a_message_of_thousands_of_secrets_is_unreadable_and_a_few_of_them_are_noted() {
+        let lines = |count: usize| (0..count).map(|n| format!("password: Plum-{n:05}-Tractor\n"));
+        let with = |count| Message {
+            id: "<a@b>".to_owned(),
+            body: lines(count).collect::<String>() + &token(),
+            ..Message::default()
+        };
+        let scanner = Scanner::default();
+        let few = values(&scanner, &with(VALUES_MAX - 1));
+        assert_eq!(few.len(), VALUES_MAX);
+        assert!(!format!("{:?}", taken_out(&secrets(), &with(VALUES_MAX - 1))).contains("Tractor"));
+        let many = values(&scanner, &with(5_000));
+        assert_eq!((many.len(), many[0].origin), (VALUES_MAX, Origin::Hard), "a shape is noted first");
+        let error = take_out(&mut with(5_000), &secrets(), "thread").unwrap_err();
+        assert_eq!(error.what, "holds more secrets than are looked at");
+        let same = Message { body: "password: Plum-Tractor-4417\n".repeat(60), ..Message::default() };
+        assert_eq!(values(&scanner, &same).len(), 1);
+        assert!(take_out(&mut same.clone(), &secrets(), "thread").is_ok());
     }
 }

@@ -147,6 +147,30 @@ fn what_one_message_gives_away_is_taken_out_of_its_whole_thread() {
 }
 
 #[test]
+fn a_mail_of_thousands_of_secrets_makes_nothing_forgotten() {
+    let desk = Desk::new();
+    desk.receive(&Mail {
+        id: "a@x",
+        subject: "Key",
+        body: &format!("It is {}\n", token()),
+        ..Mail::default()
+    })
+    .tick();
+    let body: String = (0..5_000).map(|n| format!("password: Plum-{n:05}-Tractor\n")).collect();
+    let begin = std::time::Instant::now();
+    desk.receive(&Mail { id: "b@x", subject: "Flood", body: &body, ..Mail::default() }).tick();
+    assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
+    assert!(desk.seen().contains("holds more secrets than are looked at"), "{}", desk.seen());
+    assert!(!kept(&desk).contains("-Tractor"));
+    desk.tick();
+    assert_eq!((desk.seen().as_str(), desk.files().len()), ("", 2));
+    let reversed: String = token().chars().rev().collect();
+    desk.with_mail("where is my invoice?").tick();
+    approve_with(&desk, "invoice", &reversed);
+    assert!(held(&desk, &reversed).contains("there is a secret in it (known"), "{}", desk.seen());
+}
+
+#[test]
 fn a_state_folder_that_is_lost_makes_no_second_draft() {
     let desk = Desk::new();
     desk.receive(&Mail { body: &format!("Password: {}\n", password()), ..Mail::default() }).tick();

@@ -4,6 +4,8 @@
 //! a person does not. Comments, scripts and tooltips leave no mark. Nothing is ever loaded. What hides
 //! is found by heuristics; what they miss stands in the text, for brain and person alike.
 
+use std::collections::HashMap;
+
 use mail_parser::decoders::html::add_html_token;
 
 use crate::connector::mail::style::{self, Look, Sheet};
@@ -85,7 +87,14 @@ pub struct Seen {
 
 /// Returns what a person would see of a page.
 pub fn seen(html: &str) -> Seen {
-    let mut page = Page { html, at: 0, open: Vec::new(), sheet: Sheet::default(), out: Out::default() };
+    let mut page = Page {
+        html,
+        at: 0,
+        open: Vec::new(),
+        too_deep: HashMap::new(),
+        sheet: Sheet::default(),
+        out: Out::default(),
+    };
     while page.at < html.len() {
         page.step();
     }
@@ -104,6 +113,8 @@ struct Page<'h> {
     html: &'h str,
     at: usize,
     open: Vec<Open>,
+    /// How many elements of each name are open within the last of `open`, too deep to be told apart.
+    too_deep: HashMap<String, usize>,
     sheet: Sheet,
     out: Out,
 }
@@ -211,7 +222,11 @@ impl Page<'_> {
         } else if matches!(name, "td" | "th") {
             self.out.text(" ", false, false);
         }
-        if VOID.contains(&name) || self.open.len() >= DEPTH_MAX {
+        if VOID.contains(&name) {
+            return;
+        }
+        if self.open.len() >= DEPTH_MAX {
+            *self.too_deep.entry(tag.name).or_default() += 1;
             return;
         }
         let link = tag.attribute("href").filter(|_| name == "a" && !look.hides());
@@ -235,8 +250,15 @@ impl Page<'_> {
         if name == "p" || name == "tr" {
             self.out.line(name == "p");
         }
+        if let Some(count) = self.too_deep.get_mut(name).filter(|count| **count > 0) {
+            *count -= 1;
+            return;
+        }
         let is_table = TABLE.contains(&name);
         let is_block = BLOCKS.contains(&name);
+        if (!is_table && self.is_deep_in(&TABLE)) || (!is_block && !is_table && self.is_deep_in(&BLOCKS)) {
+            return;
+        }
         for place in (0..self.open.len()).rev() {
             let open = self.open[place].name.as_str();
             if open == name {
@@ -270,6 +292,9 @@ impl Page<'_> {
             "option" => &["select"],
             _ => &["td", "th", "table", "div", "li", "blockquote", "section", "article", "center"],
         };
+        if self.is_deep_in(ended) || self.is_deep_in(within) {
+            return;
+        }
         for place in (0..self.open.len()).rev() {
             let open = self.open[place].name.as_str();
             if ended.contains(&open) {
@@ -282,10 +307,17 @@ impl Page<'_> {
         }
     }
 
+    /// Tells whether one of these is open, too deep to be told apart.
+    fn is_deep_in(&self, names: &[&str]) -> bool {
+        !self.too_deep.is_empty()
+            && names.iter().any(|name| self.too_deep.get(*name).is_some_and(|count| *count > 0))
+    }
+
     fn close_to(&mut self, place: usize) {
         while self.open.len() > place {
             if let Some(open) = self.open.pop() {
                 self.out.close(&open);
+                self.too_deep.clear();
             }
         }
     }
@@ -577,6 +609,22 @@ mod tests {
             seen("<div style='display:none'>&nbsp;&zwnj; &nbsp;\u{200b}</div>x"),
             Seen { text: "x".to_owned(), ..Seen::default() }
         );
+    }
+
+    #[test]
+    fn an_end_too_deep_to_be_told_apart_ends_nothing_that_is_open() {
+        let deep = "<b>".repeat(DEPTH_MAX - 1);
+        for inner in
+            ["<i></i>", "<div></div>", "<div><div></div></div>", "<p><span></span></p>", "<div></b></div>"]
+        {
+            let inner = inner.repeat(3);
+            let seen = seen(&format!("<div hidden>{deep}{inner}SECRET</div>shown"));
+            assert!(!seen.text.contains("SECRET"), "{inner}: {}", seen.text);
+            assert!(seen.text.ends_with("shown"), "{inner}: {}", seen.text);
+        }
+        // What was never ended ends with what it stands in.
+        let seen = seen(&format!("<div hidden>{deep}<div><div>SECRET</div></div></div>shown</div>"));
+        assert_eq!(seen.text, "[hidden: 6 characters of HTML] shown");
     }
 
     #[test]

@@ -27,11 +27,14 @@ static MAIL: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-static DOMAIN: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(&format!(
-        r"(?i)(?P<host>(?:[\p{{L}}\p{{N}}_][\p{{L}}\p{{N}}\p{{M}}_-]*\.)+(?:xn--[a-z0-9-]+|\p{{L}}[\p{{L}}\p{{M}}]+)|\d{{1,3}}(?:\.\d{{1,3}}){{3}})\.?(?P<tail>(?::\d+)?(?:[/?#\\][^{STOPS}]*)?)"
-    ))
+static NAME: LazyLock<Regex> = LazyLock::new(|| {
+    compiled(r"(?i)(?:[\p{L}\p{N}_][\p{L}\p{N}\p{M}_-]*\.)+(?:xn--[a-z0-9-]+|\p{L}[\p{L}\p{M}]+)")
 });
+
+static NUMBERS: LazyLock<Regex> = LazyLock::new(|| compiled(r"\d{1,3}(?:\.\d{1,3}){3}"));
+
+/// What belongs to a link behind its host.
+static TAIL: LazyLock<Regex> = LazyLock::new(|| compiled(&format!(r"\A\.?(?::\d+)?(?:[/?#\\][^{STOPS}]*)?")));
 
 static SHARE: LazyLock<Regex> = LazyLock::new(|| compiled(r#"\\\\[A-Za-z0-9][A-Za-z0-9_.-]*\\[^\s<>"`|]+"#));
 
@@ -92,22 +95,43 @@ pub(super) fn plain(text: &str, code: &[Range<usize>]) -> Vec<(Range<usize>, Str
         let target = format!("mailto:{}", hit.as_str().to_lowercase());
         take(hit.range(), target, &mut taken);
     }
-    for hit in DOMAIN.captures_iter(text) {
-        let (Some(whole), Some(host)) = (hit.get(0), hit.name("host")) else { continue };
-        let name = host.as_str().trim_start_matches('_');
-        let place = trimmed(text, host.end() - name.len()..whole.end());
-        let tail = text.get(host.end()..place.end).unwrap_or_default();
-        let before = code.partition_point(|code| code.start <= host.start());
-        let in_code = code[..before].last().is_some_and(|code| code.contains(&host.start()));
-        let goes_on = text[host.end()..].starts_with(|c: char| c.is_numeric());
+    for (host, end) in hosts(text) {
+        let name = text[host.clone()].trim_start_matches('_');
+        let place = trimmed(text, host.end - name.len()..end);
+        let tail = text.get(host.end..place.end).unwrap_or_default();
+        let before = code.partition_point(|code| code.start <= host.start);
+        let in_code = code[..before].last().is_some_and(|code| code.contains(&host.start));
+        let goes_on = text[host.end..].starts_with(|c: char| c.is_numeric());
         if !goes_on && is_domain(name, tail, in_code) {
             // `//host` and `\\host` lead there, too.
-            let slashes = text[..place.start].chars().rev().take_while(|c| matches!(c, '/' | '\\')).count();
-            let start = place.start - slashes.min(2);
+            let slashes =
+                text[..place.start].chars().rev().take(2).take_while(|c| matches!(c, '/' | '\\')).count();
+            let start = place.start - slashes;
             take(start..place.end, target(&text[place]), &mut taken);
         }
     }
     found
+}
+
+/// Returns where hosts stand, and where the link of each of them ends.
+///
+/// Names and numbers are looked for apart, and what was found ahead is kept: a search for both at once
+/// reads a long row of numbers to its end for each of them.
+fn hosts(text: &str) -> impl Iterator<Item = (Range<usize>, usize)> + '_ {
+    let mut from = 0;
+    let mut name = NAME.find(text);
+    let mut numbers = NUMBERS.find(text);
+    std::iter::from_fn(move || {
+        if name.is_some_and(|hit| hit.start() < from) {
+            name = NAME.find_at(text, from);
+        }
+        if numbers.is_some_and(|hit| hit.start() < from) {
+            numbers = NUMBERS.find_at(text, from);
+        }
+        let host = name.into_iter().chain(numbers).min_by_key(|hit| hit.start())?;
+        from = host.end() + TAIL.find(&text[host.end()..]).map_or(0, |tail| tail.len());
+        Some((host.range(), from))
+    })
 }
 
 fn is_in(words: &str, word: &str) -> bool {
@@ -140,13 +164,15 @@ fn is_domain(host: &str, tail: &str, in_code: bool) -> bool {
 
 /// Leaves out the punctuation behind a link, and a bracket that opens before it.
 fn trimmed(text: &str, place: Range<usize>) -> Range<usize> {
+    let url = &text[place.clone()];
     let mut end = place.end;
-    loop {
-        let url = &text[place.start..end];
-        let Some(last) = url.chars().next_back() else { break };
-        let unbalanced = last == ')' && url.matches(')').count() > url.matches('(').count();
-        if !unbalanced && !matches!(last, '.' | ',' | ';' | ':' | '!' | '?' | '*' | '_' | '~' | '\'' | '"') {
-            break;
+    // How many brackets close that nothing opened; they are counted once, for there may be very many.
+    let mut closing = url.matches(')').count().saturating_sub(url.matches('(').count());
+    for last in url.chars().rev() {
+        match last {
+            ')' if closing > 0 => closing -= 1,
+            '.' | ',' | ';' | ':' | '!' | '?' | '*' | '_' | '~' | '\'' | '"' => {}
+            _ => break,
         }
         end -= last.len_utf8();
     }
@@ -167,7 +193,7 @@ pub(super) fn target(written: &str) -> String {
         ("http" | "https", Some(after)) => address(&scheme, after),
         // A name without a scheme is the same place.
         ("", Some(after)) => address("https", after),
-        ("", None) if DOMAIN.find(rest).is_some_and(|hit| hit.start() == 0) => address("https", rest),
+        ("", None) if hosts(rest).next().is_some_and(|(host, _)| host.start == 0) => address("https", rest),
         ("", None) => written.to_owned(),
         (scheme, _) => format!("{scheme}:{rest}"),
     }

@@ -308,6 +308,37 @@ fn a_long_and_tangled_text_is_done_in_reasonable_time() {
     }
 }
 
+#[test]
+fn learning_a_quarter_of_a_mebibyte_takes_no_time_to_speak_of() {
+    const SIZE: usize = 256 * 1024;
+    let nested = format!("{}{}", "![a".repeat(SIZE / 16), "](x)".repeat(SIZE / 16));
+    for text in [
+        format!("https://a.example/{}", ")".repeat(SIZE)),
+        format!("https://a.example/{}", "()".repeat(SIZE / 2)),
+        format!("a.example/{}", ").".repeat(SIZE / 2)),
+        "1.".repeat(SIZE / 2),
+        format!("a.example.{}", "1.".repeat(SIZE / 2)),
+        nested,
+    ] {
+        let began = std::time::Instant::now();
+        nothing().learn(&text);
+        let start: String = text.chars().take(24).collect();
+        assert!(began.elapsed().as_secs() < 15, "{start}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn hosts_are_found_in_the_order_of_the_text() {
+    let found: Vec<String> = plain("1.2.3.4/x a.example:80 5.6.7.8.b.example 10.0.0.1.2.3.4.5/y", &[])
+        .into_iter()
+        .map(|(_, target)| target)
+        .collect();
+    assert_eq!(
+        found,
+        ["https://1.2.3.4/x", "https://a.example:80/", "https://5.6.7.8.b.example/", "https://2.3.4.5/y"]
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
