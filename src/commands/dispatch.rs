@@ -15,7 +15,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::judgement::{self, Case, Stop};
 use super::leaving;
 use super::pause::{self, Paused};
-use super::secrets::{self, Make};
 use super::settle::{self, entry_after, subject};
 use super::tick::guarding::as_seen;
 use super::wire::Connectors;
@@ -266,7 +265,7 @@ impl Dispatcher<'_, '_, '_> {
             }
         }
         moved |= self.append_claims(&claims)?;
-        moved |= self.send_all(outbound).await?;
+        moved |= self.send_all(outbound, &secrets).await?;
         moved |= self.clear(clear)?;
         Ok(moved)
     }
@@ -361,7 +360,7 @@ impl Dispatcher<'_, '_, '_> {
         }
     }
 
-    async fn send_all(&mut self, outbound: Vec<Outbound>) -> Result<bool> {
+    async fn send_all(&mut self, outbound: Vec<Outbound>, secrets: &Secrets) -> Result<bool> {
         let moved = !outbound.is_empty();
         let mut by_transport: BTreeMap<String, Vec<Outbound>> = BTreeMap::new();
         for draft in outbound {
@@ -374,18 +373,18 @@ impl Dispatcher<'_, '_, '_> {
             let mut rest = drafts.into_iter().peekable();
             while rest.peek().is_some() {
                 let chunk: Vec<Outbound> = rest.by_ref().take(size).collect();
-                self.send_chunk(&transport, chunk).await?;
+                self.send_chunk(&transport, chunk, secrets).await?;
             }
         }
         Ok(moved)
     }
 
     /// Rechecks, prepares, re-reads `main`, notes `sending`, transmits and notes what came of it.
-    async fn send_chunk(&mut self, transport: &str, chunk: Vec<Outbound>) -> Result<()> {
+    async fn send_chunk(&mut self, transport: &str, chunk: Vec<Outbound>, secrets: &Secrets) -> Result<()> {
         if self.connectors.rehearses(transport) {
             return self.rehearse(chunk);
         }
-        let ready = self.prepared(transport, chunk).await?;
+        let ready = self.prepared(transport, chunk, secrets).await?;
         let ready = self.flushed(transport, ready).await?;
         // Each attempt is noted: how long the receiver may be busy counts from the last one.
         let begins: Vec<Note> =
@@ -438,11 +437,16 @@ impl Dispatcher<'_, '_, '_> {
     }
 
     /// Returns the drafts of a chunk whose threads have not moved on and whose transport is ready.
-    async fn prepared(&mut self, transport: &str, chunk: Vec<Outbound>) -> Result<Vec<Outbound>> {
+    async fn prepared(
+        &mut self,
+        transport: &str,
+        chunk: Vec<Outbound>,
+        secrets: &Secrets,
+    ) -> Result<Vec<Outbound>> {
         let mut notes = Vec::new();
         let mut ready = Vec::new();
         for draft in chunk {
-            match self.checked(transport, &draft).await {
+            match self.checked(transport, &draft, secrets).await {
                 Checked::Ready => ready.push(draft),
                 Checked::Stop(fact, what) => {
                     notes.push(self.note(&draft.id, &draft.story, *fact));
@@ -522,7 +526,7 @@ impl Dispatcher<'_, '_, '_> {
     }
 
     /// Looks whether the thread moved on, and lets the transport do all that can be taken back.
-    async fn checked(&mut self, transport: &str, draft: &Outbound) -> Checked {
+    async fn checked(&mut self, transport: &str, draft: &Outbound, secrets: &Secrets) -> Checked {
         // What began to go out is not prepared again: a file that a receiver has taken must not come back.
         if draft.began.is_some() {
             return Checked::Ready;
@@ -535,7 +539,13 @@ impl Dispatcher<'_, '_, '_> {
         };
         match self.connectors.thread_tail(&draft.origin).await {
             Ok(Some(mut tail)) => {
-                self.drop_what_was_known(&mut tail, draft);
+                // A tail with messages that were known says nothing about the draft either.
+                if let Err(error) = self.drop_what_was_known(&mut tail, draft, secrets) {
+                    return deferred(
+                        format!("what was known of the thread could not be read: {error}"),
+                        self.context.now() + TAIL_AGAIN,
+                    );
+                }
                 let ours = self.connectors.ours(&draft.origin.source);
                 let known = last_known(&draft.story).unwrap_or(&draft.origin.message);
                 if let Some(newer) = newer(&tail, known, draft.origin.date, &ours) {
@@ -570,23 +580,31 @@ impl Dispatcher<'_, '_, '_> {
 
     /// Takes out of a thread the messages that a tick had seen before it made this draft: whoever approved
     /// it could see them, too.
-    fn drop_what_was_known(&self, tail: &mut Vec<Message>, draft: &Outbound) {
-        let Some(drafted_at) = draft.story.first().map(|entry| entry.at) else { return };
-        let Ok(snapshot) = self.ledger.snapshot() else { return };
-        let Ok(secrets) = secrets::load(self.context, self.session, Make::Yes) else { return };
-        let was_known = |message: &Message| {
-            let id = DraftId::derive(&message.id, crate::id::LENGTH);
-            let story = snapshot.story(&id).unwrap_or_default();
+    fn drop_what_was_known(
+        &self,
+        tail: &mut Vec<Message>,
+        draft: &Outbound,
+        secrets: &Secrets,
+    ) -> Result<()> {
+        let Some(drafted_at) = draft.story.first().map(|entry| entry.at) else { return Ok(()) };
+        let snapshot = self.ledger.snapshot()?;
+        let mut unknown = Vec::new();
+        for message in tail.drain(..) {
+            let story = snapshot.story(&DraftId::derive(&message.id, crate::id::LENGTH))?;
             let about = match story.first().map(|entry| &entry.fact) {
                 Some(Fact::Ignored(ignored)) => Some((&ignored.message, &ignored.digest)),
                 Some(Fact::Drafted(origin)) => Some((&origin.message, &origin.digest)),
                 _ => None,
             };
-            let digests = as_seen(&secrets, message);
-            about.is_some_and(|(id, digest)| *id == message.id && digests.contains(digest))
-                && story.first().is_some_and(|entry| entry.at <= drafted_at)
-        };
-        tail.retain(|message| message.id == draft.origin.message || !was_known(message));
+            let was_known = about
+                .is_some_and(|(id, digest)| *id == message.id && as_seen(secrets, &message).contains(digest))
+                && story.first().is_some_and(|entry| entry.at <= drafted_at);
+            if message.id == draft.origin.message || !was_known {
+                unknown.push(message);
+            }
+        }
+        *tail = unknown;
+        Ok(())
     }
 
     /// Asks the receiver about an interrupted transmission.

@@ -83,6 +83,8 @@ struct New {
     draft: Draft,
     file: Vec<u8>,
     note: Note,
+    /// The earlier messages of the thread that it answers, too.
+    answers_too: Vec<DraftId>,
 }
 
 /// Who made a draft.
@@ -415,6 +417,9 @@ impl<'s> Tick<'s> {
         let id = last.id.clone();
         let earlier: Vec<Message> = open.iter().map(|candidate| candidate.message.clone()).collect();
         self.judge(wiring, last, planned, &earlier)?;
+        if let Some(new) = self.drafts.iter_mut().find(|new| new.id == id) {
+            new.answers_too = open.iter().map(|candidate| candidate.id.clone()).collect();
+        }
         for candidate in open {
             self.ignore(wiring, candidate, &format!("part of the thread that {id} answers"));
         }
@@ -491,7 +496,7 @@ impl<'s> Tick<'s> {
         };
         let findings: Vec<String> =
             findings.iter().map(|finding| text::one_line(&finding.to_string(), 160)).collect();
-        let draft = Draft {
+        let mut draft = Draft {
             status: Status::Draft,
             to: recipients.to.clone(),
             cc: recipients.cc.clone(),
@@ -506,29 +511,35 @@ impl<'s> Tick<'s> {
                 tier,
                 confidence: plan.confidence,
                 why: text::one_line(&why, 300),
-                findings: findings.clone(),
+                findings,
             },
             body: draft::canonical_body(&body),
             context,
         };
-        let mut row = Row::new(&wiring.name, &message.id, outcome, &why);
-        row.id = Some(id.clone());
-        row.tier = Some(tier);
-        row.confidence = Some(plan.confidence);
-        row.from = message.from.shown().to_owned();
+        let maker = Maker { brain, exchange };
+        let was_mended = self.add(&mut draft, &message, message.digest(), &recipients, &maker);
+        let (outcome, why, from) = if was_mended {
+            (Outcome::NeedsYou, &draft.machine.why, &message.from.email[..])
+        } else {
+            (outcome, &why, message.from.shown())
+        };
+        let mut row = Row::new(&wiring.name, &message.id, outcome, why);
+        row.id = Some(id);
+        row.tier = Some(draft.machine.tier);
+        row.confidence = Some(draft.machine.confidence);
+        row.from = from.to_owned();
         row.subject.clone_from(&draft.subject);
-        row.findings = findings;
+        row.findings.clone_from(&draft.machine.findings);
         row.made = Some(Made {
             planned: plan.action,
-            brain: brain.clone(),
-            action,
-            gate: self.policy.gate(tier),
-            to: draft.to.clone(),
-            cc: draft.cc.clone(),
-            body: draft.body.clone(),
+            brain: maker.brain,
+            action: draft.machine.action,
+            gate: self.policy.gate(draft.machine.tier),
+            to: draft.to,
+            cc: draft.cc,
+            body: draft.body,
         });
         self.rows.push(row);
-        self.add(draft, &message, message.digest(), &recipients, &Maker { brain, exchange });
         Ok(())
     }
 
@@ -549,7 +560,7 @@ impl<'s> Tick<'s> {
             ..Message::default()
         };
         let why = format!("the message cannot be read: {what}");
-        let draft = Draft {
+        let mut draft = Draft {
             status: Status::Draft,
             to: Vec::new(),
             cc: Vec::new(),
@@ -575,19 +586,20 @@ impl<'s> Tick<'s> {
         self.rows.push(row);
         // What cannot be read is told apart by its mistake.
         let maker = Maker { brain: "none".to_owned(), exchange: None };
-        self.add(draft, &message, what.to_owned(), &policy::Recipients::default(), &maker);
+        self.add(&mut draft, &message, what.to_owned(), &policy::Recipients::default(), &maker);
         Ok(())
     }
 
+    /// Adds a draft, without a secret that is left in it; tells whether there was one.
     fn add(
         &mut self,
-        mut draft: Draft,
+        draft: &mut Draft,
         message: &Message,
         digest: String,
         recipients: &policy::Recipients,
         maker: &Maker,
-    ) {
-        let was_mended = self.without_what_is_left(&mut draft, message);
+    ) -> bool {
+        let was_mended = self.without_what_is_left(draft, message);
         let file = draft.render().into_bytes();
         let path = format!("{DRAFTS}/{}", draft.file_name());
         let fact = Fact::Drafted(Box::new(Drafted {
@@ -616,7 +628,9 @@ impl<'s> Tick<'s> {
         if let (Some(exchange), Keep::Tracked, false) = (&maker.exchange, self.policy.context, was_mended) {
             note.files.push(("prompt", exchange.prompt.text().into_bytes()));
         }
-        self.drafts.push(New { id: draft.id().clone(), draft, file, note });
+        let (id, draft) = (draft.id().clone(), draft.clone());
+        self.drafts.push(New { id, draft, file, note, answers_too: Vec::new() });
+        was_mended
     }
 
     fn ignore(&mut self, wiring: &SourceWiring, candidate: Candidate, reason: &str) {

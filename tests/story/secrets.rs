@@ -229,11 +229,24 @@ fn a_credential_that_is_fetched_late_in_a_tick_is_taken_out_by_the_next_one() {
         hub.url()
     ));
     desk.with("HUB_TOKEN", &credential);
-    desk.receive(&Mail { body: &format!("Is {credential} yours?\n"), ..Mail::default() }).tick();
+    // The second message is answered together with the first one.
+    desk.receive(&Mail { id: "first@example.org", body: "Where are the keys?\n", ..Mail::default() });
+    desk.receive(&Mail {
+        id: "second@example.org",
+        subject: &format!("Re: {credential}"),
+        body: &format!("Is {credential} yours?\n"),
+        headers: "In-Reply-To: <first@example.org>\nReferences: <first@example.org>\n",
+        ..Mail::default()
+    });
+    desk.tick();
     assert!(desk.seen().contains("the next tick takes it out"), "{}", desk.seen());
+    assert!(!desk.seen().contains(&credential) && !desk.seen().contains("[ignored]"), "{}", desk.seen());
     assert!(!kept(&desk).contains(&credential) && desk.files().is_empty());
     desk.tick();
-    assert!(desk.text("drafts/").contains("> Is [secret:known] yours?"), "{}", desk.seen());
+    let text = desk.text("drafts/");
+    assert!(text.contains("> Is [secret:known] yours?"), "{}", desk.seen());
+    assert!(text.contains("> Where are the keys?"), "{text}");
+    assert!(desk.seen().contains("[ignored]"), "noted only now: {}", desk.seen());
 }
 
 // Answers.

@@ -1,7 +1,7 @@
 //! Keeps secrets out of what a tick writes: taken out of messages first, looked for in answers, and once
 //! more in each file before it becomes a git object.
 
-use super::{Candidate, New, Outcome, Tick};
+use super::{Candidate, New, Outcome, Row, Tick};
 use crate::brain::Planned;
 use crate::commands::Result;
 use crate::commands::secrets::{self, Writer};
@@ -10,6 +10,7 @@ use crate::draft::{self, Draft};
 use crate::entry::Fact;
 use crate::guard::inbound::{self, Value, take_out};
 use crate::guard::{Class, Secrets};
+use crate::ledger::Note;
 use crate::message::{Fetched, Message, Unreadable};
 use crate::plan::{Action, Plan, Tier};
 
@@ -103,21 +104,41 @@ impl Tick<'_> {
     }
 
     /// Leaves drafts to the next tick that hold a credential which was fetched only after they were made:
-    /// then it is taken out of the message.
+    /// then it is taken out of the message. The earlier messages that such a draft answers wait with it.
     pub fn leave_what_became_known(&mut self) -> Result<()> {
         self.remember(&[])?;
         let known = self.context.credentials.known();
-        let holds = |new: &New| !known.hits(&String::from_utf8_lossy(&new.file)).is_empty();
+        let holds = |new: &New| {
+            let mut files = new.note.files.iter().map(|(_, bytes)| bytes).chain([&new.file]);
+            files.any(|bytes| !known.hits(&String::from_utf8_lossy(bytes)).is_empty())
+        };
         let (left, kept): (Vec<New>, Vec<New>) = self.drafts.drain(..).partition(holds);
         self.drafts = kept;
         for new in left {
-            let Fact::Drafted(origin) = &new.note.entry.fact else { continue };
-            for row in self.rows.iter_mut().filter(|row| row.message == origin.message) {
-                row.outcome = Outcome::Waits;
-                row.reason = "one of our own credentials stands in it; the next tick takes it out".to_owned();
+            let source = new.draft.machine.source;
+            let (dropped, kept): (Vec<Note>, Vec<Note>) =
+                self.ignored.drain(..).partition(|note| new.answers_too.contains(&note.id));
+            self.ignored = kept;
+            let waiting: Vec<&String> =
+                dropped.iter().chain([&new.note]).filter_map(|note| message_of(&note.entry.fact)).collect();
+            let rows = self.rows.iter_mut().filter(|row| row.source == source);
+            for row in rows.filter(|row| row.outcome != Outcome::Known && waiting.contains(&&row.message)) {
+                // What the row said may have the credential in it, too.
+                let why = "one of our own credentials stands in it; the next tick takes it out";
+                *row = Row::new(&source, &row.message, Outcome::Waits, why);
             }
+            self.complete.retain(|name| *name != source);
         }
         Ok(())
+    }
+}
+
+/// Returns the native id of the message that a tick noted something of.
+fn message_of(fact: &Fact) -> Option<&String> {
+    match fact {
+        Fact::Drafted(drafted) => Some(&drafted.message),
+        Fact::Ignored(ignored) => Some(&ignored.message),
+        _ => None,
     }
 }
 

@@ -6,7 +6,6 @@ use mail_parser::decoders::html::html_to_text;
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 
 use crate::guard::View;
-use crate::text;
 
 /// Returns what a receiver reads in a mail of ours; nothing where the bytes are no mail.
 pub fn views(mail: &[u8]) -> Option<Vec<View>> {
@@ -17,9 +16,15 @@ pub fn views(mail: &[u8]) -> Option<Vec<View>> {
     let people = people
         .map(|one| format!("{} <{}>", one.name().unwrap_or_default(), one.address().unwrap_or_default()));
     views.push(View::prose("the recipients", people.collect::<Vec<_>>().join(", ")));
+    let mut attachments = 0;
     for part in &parsed.parts {
-        let name = part.attachment_name().map(|name| format!("`{}`", text::one_line(name, 60)));
-        let place = |what: &str| name.clone().unwrap_or_else(|| what.to_owned());
+        let name = part.attachment_name();
+        attachments += usize::from(name.is_some());
+        // By number: where something was found is told and noted, and a name may be the secret itself.
+        let place = |what: &str| match name {
+            Some(_) => format!("attachment {attachments}"),
+            None => what.to_owned(),
+        };
         match &part.body {
             PartType::Text(text) => views.push(View::prose(place("the text"), text.replace("\r\n", "\n"))),
             // What marks and entities spell out counts, and what stands in links does.
@@ -75,11 +80,21 @@ mod tests {
             ("CANARY-5", "the HTML"),
             ("CANARY-6", "the HTML"),
             ("CANARY-7", "the name of an attachment"),
-            ("CANARY-8", "`CANARY-7.txt`"),
+            ("CANARY-8", "attachment 1"),
         ];
         for (canary, expected) in expected {
             assert_eq!(place(canary), expected, "{canary}");
         }
         assert!(!String::from_utf8_lossy(&bytes).contains("CANARY-8"), "it was encoded");
+    }
+
+    #[test]
+    fn no_place_has_the_name_of_an_attachment() {
+        let attachment = |name: &str| Attachment { name: name.to_owned(), bytes: b"plain".to_vec() };
+        let attachments = vec![attachment("first.txt"), attachment("CANARY-9.txt")];
+        let views = views(&write(&Outgoing { attachments, ..outgoing() }).unwrap()).unwrap();
+        assert!(views.iter().any(|view| view.place == "attachment 2"));
+        assert!(views.iter().any(|view| view.text.contains("CANARY-9")), "it is looked at");
+        assert!(!views.iter().any(|view| view.place.contains("CANARY-9")), "it is not told");
     }
 }
