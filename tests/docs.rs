@@ -470,9 +470,9 @@ fn normal(text: &str) -> String {
     let hex = Regex::new(r"[0-9A-Za-z]*").unwrap();
     hex.replace_all(&text, |word: &regex::Captures| {
         let word = &word[0];
+        // Now and then a name has no digit in it.
         let is_name = word.len() >= 7
-            && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-            && word.bytes().any(|byte| byte.is_ascii_digit());
+            && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         if is_name { "0".repeat(word.len()) } else { word.to_owned() }
     })
     .into_owned()

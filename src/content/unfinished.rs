@@ -18,6 +18,9 @@ static BLANKS: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Underscores that make a line of their own a rule.
+const RULE_MIN: usize = 20;
+
 /// Ways to say that something goes along; a `*` stands for any ending.
 const ATTACHES: [&str; 62] = [
     // English
@@ -118,8 +121,12 @@ fn leads(after: &str) -> bool {
     after.starts_with(['(', '['])
 }
 
+/// Returns the lines that the writer wrote, without those that only part others from each other: a long
+/// line of underscores is no blank.
 fn own_lines(text: &str) -> String {
-    text.lines().filter(|line| !line.trim_start().starts_with('>')).collect::<Vec<_>>().join("\n")
+    let is_rule = |line: &str| line.len() >= RULE_MIN && line.bytes().all(|byte| byte == b'_');
+    let is_own = |line: &&str| !line.trim_start().starts_with('>') && !is_rule(line.trim());
+    text.lines().filter(is_own).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -154,6 +161,7 @@ mod tests {
             "See [your order](https://shop.example/7) and [1], [x], [ ].",
             "a < b and c > d, {a}, f{1}",
             "the name [sic]",
+            "Done.\n____________________________________\nThe list's footer",
         ] {
             assert_eq!(placeholder(text), None, "{text}");
         }

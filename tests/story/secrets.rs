@@ -342,7 +342,7 @@ fn no_secret_leaves_in_an_attachment() {
         .edit("invoice", "\n[draft]", "attach = [\"notes.txt\"]\n\n[draft]")
         .approve("invoice")
         .commit_quietly("yes");
-    assert_eq!(held(&desk, &token()[4..]), "there is a secret in it (github-token, in `notes.txt`, line 2)");
+    assert_eq!(held(&desk, &token()[4..]), "there is a secret in it (github-token, in attachment 1, line 2)");
 }
 
 #[test]
