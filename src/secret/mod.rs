@@ -1,8 +1,8 @@
 //! Finds secrets in text and takes them out.
 //!
 //! Vendors' keys by their documented [`shapes`], what the words in front give away
-//! ([`assignments`]), [`numbers`] of cards and accounts, the operator's own [`rules`], and [`known`]
-//! secrets in any spelling. Keys are also found through one pass of [`decode`]. Nothing here may ever
+//! (`assignments`), `numbers` of cards and accounts, the operator's own [`rules`], and [`known`]
+//! secrets in any spelling. Keys are also found through one pass of `decode`. Nothing here may ever
 //! show, log or keep a value that it found.
 //!
 //! One search for the beginnings of shapes and for the words of names goes over the text; a pattern
