@@ -1,7 +1,7 @@
 //! Reads the plan out of what a brain said, strictly.
 //!
 //! A reply may come wrapped in prose or in a code fence; the first JSON object in it that is a plan
-//! counts. Nothing is guessed or repaired. A [`Fault`] is made of our own words and of names from
+//! counts. Nothing is guessed or repaired. A [`Flaw`] is made of our own words and of names from
 //! closed lists: a reply's own text must never reach an error, a commit or a notification.
 
 use serde::de::IgnoredAny;
@@ -50,7 +50,7 @@ const NOT_ITS_TO_NAME: [&str; 28] = [
 
 /// Why a reply holds no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum Flaw {
     /// Nothing in it.
     #[error("the brain said nothing")]
     Empty,
@@ -95,20 +95,20 @@ pub enum Fault {
 /// Reads the one plan in `said`; `offered` is what this brain may plan.
 ///
 /// # Errors
-/// See [`Fault`]. A second plan that says the same is no fault, one that differs is.
-pub fn read(said: &str, offered: &[Action]) -> Result<Plan, Fault> {
+/// See [`Flaw`]. A second plan that says the same is no flaw, one that differs is.
+pub fn read(said: &str, offered: &[Action]) -> Result<Plan, Flaw> {
     if said.trim().is_empty() {
-        return Err(Fault::Empty);
+        return Err(Flaw::Empty);
     }
     if said.len() > BYTES_MAX {
-        return Err(Fault::TooLong);
+        return Err(Flaw::TooLong);
     }
     let mut found: Option<Plan> = None;
     let mut at = 0;
     for place in 0.. {
         let Some(brace) = said[at..].find('{') else { break };
         if place == PLACES_MAX {
-            return Err(Fault::Several);
+            return Err(Flaw::Several);
         }
         let start = at + brace;
         let mut objects = Deserializer::from_str(&said[start..]).into_iter::<IgnoredAny>();
@@ -123,17 +123,17 @@ pub fn read(said: &str, offered: &[Action]) -> Result<Plan, Fault> {
             None => {}
             Some(Err(fault)) => return Err(fault),
             Some(Ok(plan)) => match &found {
-                Some(first) if *first != plan => return Err(Fault::Several),
+                Some(first) if *first != plan => return Err(Flaw::Several),
                 Some(_) => {}
                 None => found = Some(plan),
             },
         }
     }
-    found.ok_or(Fault::NoPlan)
+    found.ok_or(Flaw::NoPlan)
 }
 
 /// Reads one object; none where it does not look like a plan at all.
-fn plan(object: &str, offered: &[Action]) -> Option<Result<Plan, Fault>> {
+fn plan(object: &str, offered: &[Action]) -> Option<Result<Plan, Flaw>> {
     match serde_json::from_str::<Plan>(object) {
         Ok(plan) => Some(checked(plan, offered)),
         Err(_) => {
@@ -144,13 +144,13 @@ fn plan(object: &str, offered: &[Action]) -> Option<Result<Plan, Fault>> {
 }
 
 /// Says why an object is no plan; nothing where it does not try to be one.
-fn why_not(pairs: &Map<String, Value>) -> Option<Fault> {
+fn why_not(pairs: &Map<String, Value>) -> Option<Flaw> {
     let named: Vec<&'static str> =
         NOT_ITS_TO_NAME.into_iter().filter(|name| pairs.keys().any(|key| is_called(key, name))).collect();
     let is_plan =
         pairs.contains_key("action") || pairs.contains_key("body") || pairs.contains_key("confidence");
     if !named.is_empty() {
-        return Some(Fault::NotItsToName(named));
+        return Some(Flaw::NotItsToName(named));
     }
     if !is_plan {
         return None;
@@ -161,16 +161,16 @@ fn why_not(pairs: &Map<String, Value>) -> Option<Fault> {
     Some(
         if pairs.keys().any(|key| !["action", "body", "subject", "confidence", "why"].contains(&key.as_str()))
         {
-            Fault::UnknownField
+            Flaw::UnknownField
         } else if action.is_none() {
-            Fault::NoAction
+            Flaw::NoAction
         } else if confidence.is_none() {
-            Fault::NoConfidence
+            Flaw::NoConfidence
         } else if !text("body") || !text("why") || !(text("subject") || pairs["subject"].is_null()) {
-            Fault::WrongType
+            Flaw::WrongType
         } else {
             // All is right but for what a map cannot show.
-            Fault::Twice
+            Flaw::Twice
         },
     )
 }
@@ -181,14 +181,14 @@ fn is_called(key: &str, name: &str) -> bool {
     letters(key).eq_ignore_ascii_case(&letters(name))
 }
 
-fn checked(plan: Plan, offered: &[Action]) -> Result<Plan, Fault> {
+fn checked(plan: Plan, offered: &[Action]) -> Result<Plan, Flaw> {
     if !offered.contains(&plan.action) {
-        return Err(Fault::NotOffered(plan.action));
+        return Err(Flaw::NotOffered(plan.action));
     }
     let is_empty = plan.body.trim().is_empty();
     match plan.action {
-        Action::Reply if is_empty => return Err(Fault::EmptyBody),
-        Action::Escalate | Action::Ignore if !is_empty => return Err(Fault::Contradiction(plan.action)),
+        Action::Reply if is_empty => return Err(Flaw::EmptyBody),
+        Action::Escalate | Action::Ignore if !is_empty => return Err(Flaw::Contradiction(plan.action)),
         Action::Reply
         | Action::RouteAnswer
         | Action::Note

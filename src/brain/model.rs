@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::brain::program::{Program, Tunnel};
 use crate::brain::protocol::{self, Form, Protocol};
-use crate::brain::retry::{Fault, Policy, should_retry};
+use crate::brain::retry::{Fault, should_retry};
 use crate::http::{Client, Token, host_and_port};
 use crate::prompt::Prompt;
 use crate::reply;
@@ -18,6 +18,9 @@ use crate::reply;
 const ANSWER_BYTES_MAX: usize = 4 * reply::BYTES_MAX;
 
 const FORMS: [Form; 3] = [Form::Schema, Form::Object, Form::Plain];
+
+/// Attempts that finding a form that a server takes may cost beside its retries.
+pub const FORMS_MORE: u32 = FORMS.len() as u32 - 1;
 
 /// Where a model is.
 #[derive(Clone, Debug)]
@@ -57,7 +60,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Model {
     way: Way,
-    policy: Policy,
+    retries: u32,
     /// The place in [`FORMS`] of the strongest form that the server has not refused.
     form: AtomicU8,
     /// Ends with the model.
@@ -104,7 +107,7 @@ impl Model {
             }
         };
         let form = AtomicU8::new(place_of(form));
-        Ok(Self { way, policy: Policy { retries }, form, _tunnel: opened })
+        Ok(Self { way, retries, form, _tunnel: opened })
     }
 
     /// Asks one question, at most `attempts_max` times.
@@ -126,7 +129,7 @@ impl Model {
                 continue;
             }
             failed += 1;
-            let retry = should_retry(failed, &fault, self.policy);
+            let retry = should_retry(failed, &fault, self.retries);
             tracing::debug!(attempt = attempts, reason = ?retry.reason, "the brain did not answer");
             match retry.after {
                 Some(after) => sleep(after).await,

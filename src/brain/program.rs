@@ -75,7 +75,7 @@ impl Program {
         };
         match said {
             Ok(Some(said)) => Ok(said),
-            Ok(None) => Err(Fault::Question { what: reply::Fault::TooLong.to_string() }),
+            Ok(None) => Err(Fault::Question { what: reply::Flaw::TooLong.to_string() }),
             Err(what) => Err(later(format!("{shown} {what}"))),
         }
     }

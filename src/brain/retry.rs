@@ -62,27 +62,24 @@ pub struct Retry {
     pub reason: Reason,
 }
 
-/// How often a question is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// The most further attempts.
-    pub retries: u32,
-}
+/// How many questions in a row may end without an answer; then a brain is left alone for the time.
+pub const FAULTS_IN_A_ROW_MAX: u32 = 3;
 
-/// Returns what to do after attempt number `attempt`, counted from 1, ended with a fault.
+/// Returns what to do after attempt number `attempt`, counted from 1, ended with a fault, where
+/// `retries` further ones are allowed.
 ///
 /// Who wants to be left alone for longer than [`WAIT_SECONDS_MAX`] is left alone by this tick.
-pub fn should_retry(attempt: u32, fault: &Fault, policy: Policy) -> Retry {
+pub fn should_retry(attempt: u32, fault: &Fault, retries: u32) -> Retry {
     let wait = match fault {
         Fault::Away { .. } | Fault::Question { .. } | Fault::Refused { .. } => {
             return Retry { after: None, reason: Reason::Permanent };
         }
         Fault::Later { wait, .. } => *wait,
     };
-    if policy.retries == 0 {
+    if retries == 0 {
         return Retry { after: None, reason: Reason::Disabled };
     }
-    if attempt > policy.retries {
+    if attempt > retries {
         return Retry { after: None, reason: Reason::AttemptsSpent };
     }
     let longest = Duration::from_secs(WAIT_SECONDS_MAX);
@@ -123,7 +120,7 @@ mod tests {
             (1, question, 2, None, Reason::Permanent),
             (1, Fault::Refused { status: 400 }, 2, None, Reason::Permanent),
         ] {
-            let retry = should_retry(attempt, &fault, Policy { retries });
+            let retry = should_retry(attempt, &fault, retries);
             let expected = Retry { after: after_millis.map(Duration::from_millis), reason };
             assert_eq!(retry, expected, "attempt {attempt} of {retries}, {fault:?}");
         }

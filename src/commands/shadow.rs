@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 use super::secrets::{self, Make};
 use super::{Context, Exit, Result, Session, pause, wire};
-use crate::brain::model::{Asked, Model};
-use crate::brain::retry::Fault;
+use crate::brain::model::{Asked, FORMS_MORE, Model};
+use crate::brain::retry::{FAULTS_IN_A_ROW_MAX, Fault};
 use crate::config::{BrainKind, ModelWiring};
 use crate::git::lock::OwnLock;
 use crate::guard::Secrets;
@@ -22,12 +22,6 @@ use crate::id::DraftId;
 use crate::prompt::{OFFERED, Prompt};
 use crate::reply;
 use crate::shadow::{Record, Said, Shadows};
-
-/// Attempts that finding a form that a server takes may cost beside its retries.
-const FORMS_MORE: u32 = 2;
-
-/// How many questions in a row may end without an answer; then a shadow is left alone until the next tick.
-const FAULTS_MAX: u32 = 3;
 
 /// What a shadow is asked about one draft.
 struct Question {
@@ -108,7 +102,7 @@ impl Shadow<'_> {
         let mut running: JoinSet<(Question, u32, Asked)> = JoinSet::new();
         loop {
             while running.len() < wiring.concurrency
-                && faults_in_a_row < FAULTS_MAX
+                && faults_in_a_row < FAULTS_IN_A_ROW_MAX
                 && calls_left > 0
                 && pause::paused(session, context.now()).is_none()
                 && let Some(question) = questions.pop_front()
@@ -131,7 +125,7 @@ impl Shadow<'_> {
                     continue;
                 }
                 Err(Fault::Away { .. }) => {
-                    faults_in_a_row = FAULTS_MAX;
+                    faults_in_a_row = FAULTS_IN_A_ROW_MAX;
                     continue;
                 }
             };

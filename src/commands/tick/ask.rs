@@ -16,9 +16,9 @@ use tokio::task::JoinSet;
 use super::super::{CommandError, Context, Result, Session};
 use super::super::{pause, wire};
 use crate::brain::facts;
-use crate::brain::model::{Asked, Model};
+use crate::brain::model::{Asked, FORMS_MORE, Model};
 use crate::brain::program::Program;
-use crate::brain::retry::Fault;
+use crate::brain::retry::{FAULTS_IN_A_ROW_MAX, Fault};
 use crate::brain::rules::{self, Catalogue};
 use crate::brain::{Exchange, Planned};
 use crate::config::{BrainKind, ModelWiring};
@@ -38,12 +38,6 @@ const ROUTES: &str = "routes.toml";
 
 /// The operator's words to language models, on the desk.
 const INSTRUCTIONS: &str = "instructions.md";
-
-/// How many questions in a row may end without an answer; then a brain is left alone by this tick.
-const FAULTS_MAX: u32 = 3;
-
-/// Attempts that finding a form that a server takes may cost beside its retries.
-const FORMS_MORE: u32 = 2;
 
 /// How long it is remembered since when a message waits.
 const WAITING_DAYS_MAX: i64 = 30;
@@ -441,7 +435,7 @@ impl<'s> Brains<'s> {
             Err(fault @ (Fault::Later { .. } | Fault::Away { .. })) => {
                 let why = format!("brain `{brain}` is away: {fault}");
                 state.faults_in_a_row += 1;
-                if matches!(fault, Fault::Away { .. }) || state.faults_in_a_row >= FAULTS_MAX {
+                if matches!(fault, Fault::Away { .. }) || state.faults_in_a_row >= FAULTS_IN_A_ROW_MAX {
                     state.away.get_or_insert_with(|| why.clone());
                 }
                 return Answer::Away(why);
