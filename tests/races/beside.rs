@@ -348,7 +348,8 @@ fn who_comes_back_to_main_as_a_draft_lands_finds_it_there() {
     // The hook runs when index and worktree are those of `main`, and `HEAD` still names the other branch.
     let note_tip =
         || fs::write(desk.home().join("tip"), desk.git_says(&["rev-parse", "main"]) + "\n").unwrap();
-    let lines = "git drafts tick >/dev/null 2>&1 &\nread before <\"$HOME/tip\"\n\
+    // The tick is nobody's child there, as one of the timer is.
+    let lines = "setsid -f git drafts tick >/dev/null 2>&1\nread before <\"$HOME/tip\"\n\
                  while read now <.git/refs/heads/main && [ $now = $before ]; do sleep 0.01; done";
     note_tip();
     let hook = desk.path(".git/hooks/post-index-change");

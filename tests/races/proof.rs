@@ -105,10 +105,14 @@ impl Hands {
 /// Waits until no program works on the desk, nor any that a hook has left behind.
 pub fn wait_for_programs(desk: &Desk) {
     let place = desk.home().display().to_string();
+    let is_here = |process: &Path| {
+        let names_it = fs::read(process.join("cmdline"))
+            .is_ok_and(|command| String::from_utf8_lossy(&command).contains(&place));
+        names_it || fs::read_link(process.join("cwd")).is_ok_and(|folder| folder.starts_with(desk.home()))
+    };
     wait_until("all programs end", || {
-        let processes = fs::read_dir("/proc").unwrap().flatten();
-        let mut commands = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
-        !commands.any(|command| String::from_utf8_lossy(&command).contains(&place))
+        let mut processes = fs::read_dir("/proc").unwrap().flatten().map(|process| process.path());
+        !processes.any(|process| is_here(&process))
     });
 }
 

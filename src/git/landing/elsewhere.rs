@@ -77,14 +77,15 @@ fn meet(landing: &Landing<'_>) -> Result<()> {
     let repository = landing.repository;
     let lock = lock_of(&index_path(repository));
     let begin = Instant::now();
-    let is_under_way = || lock.exists() || repository.is_git_at_work();
-    while begin.elapsed() < SWITCH_WAIT || (begin.elapsed() < SWITCH_WAIT_MAX && is_under_way()) {
-        if repository.head()? == Head::Branch(MAIN.to_owned())
-            && heal::catch_up(repository, &landing.changes)?
-        {
+    loop {
+        // Asked before the look, so that whoever ends in between is looked for once more.
+        let waited = begin.elapsed();
+        let is_waited_for = waited < SWITCH_WAIT
+            || (waited < SWITCH_WAIT_MAX && (lock.exists() || repository.is_git_at_work()));
+        let is_on_main = repository.head()? == Head::Branch(MAIN.to_owned());
+        if (is_on_main && heal::catch_up(repository, &landing.changes)?) || !is_waited_for {
             return Ok(());
         }
         thread::sleep(LOOK_EVERY);
     }
-    Ok(())
 }
