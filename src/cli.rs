@@ -62,7 +62,7 @@ enum Verb {
     },
     /// Make a drafts repository, or repair one
     Init {
-        /// Where; ~/drafts, or where the wiring says
+        /// Where; the desk that you are in, else where the wiring says, else ~/drafts
         folder: Option<PathBuf>,
         /// In a clone: tick and send here from now on, and nowhere else
         #[arg(long)]

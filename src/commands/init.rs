@@ -6,7 +6,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{CommandError, Context, Exit, Result, settle};
+use super::{CommandError, Context, Exit, Result, is_desk, noted_wiring, settle};
 use crate::config::{self, ConfigError, Wiring, file};
 use crate::desk::{self, Desk};
 use crate::git::hooks::{self, HookState};
@@ -27,11 +27,15 @@ const SEEDS: [(&str, &str); 5] = [
 
 /// Runs the command.
 pub fn run(context: &Context, folder: Option<&Path>, take_over: bool) -> Result<Exit> {
-    let wiring_path = config::wiring_path(context.config.clone(), None, None, &context.config_home());
-    let place = match folder {
-        Some(folder) => context.directory.join(folder),
-        None if wiring_path.exists() => Wiring::load(&wiring_path, &context.home())?.desk.path,
-        None => context.home().join("drafts"),
+    // Hints say `git drafts init` about the desk that a command was about.
+    let here = Repository::discover(&context.directory).ok().filter(is_desk).filter(|_| folder.is_none());
+    let noted = here.as_ref().and_then(noted_wiring);
+    let wiring_path = config::wiring_path(context.config.clone(), None, noted, &context.config_home());
+    let place = match (folder, here) {
+        (Some(folder), _) => context.directory.join(folder),
+        (None, Some(here)) => here.place().to_path_buf(),
+        (None, None) if wiring_path.exists() => Wiring::load(&wiring_path, &context.home())?.desk.path,
+        (None, None) => context.home().join("drafts"),
     };
     let is_made = Repository::is_made(&place);
     let repository = match Repository::open(&place) {

@@ -60,11 +60,11 @@ fn hand_over(kill_after: Duration, dice: &mut Dice) -> (String, usize) {
     there.git(&["drafts", "send"]).fails(128).says(REFUSES);
 
     // Whoever is killed as it takes over has taken over, or has not.
-    let mut taking = there.start(&["init", "--take-over", "."]);
+    let mut taking = there.start(&["init", "--take-over"]);
     std::thread::sleep(Duration::from_millis(u64::try_from(dice.roll(80)).unwrap()));
     taking.kill().unwrap();
     taking.wait().unwrap();
-    there.git(&["drafts", "init", "--take-over", "."]).succeeds();
+    there.git(&["drafts", "init", "--take-over"]).succeeds();
     there.git(&["push", "-q", "origin", "ledger"]).succeeds();
     here.git(&["fetch", "-q", "origin", "ledger:ledger"]).succeeds();
 
@@ -79,7 +79,7 @@ fn hand_over(kill_after: Duration, dice: &mut Dice) -> (String, usize) {
     there.git(&["push", "-q", "origin", "main", "ledger"]).succeeds();
     here.git(&["fetch", "-q", "origin", "ledger:ledger"]).succeeds();
     here.git(&["pull", "-q", "--rebase", "origin", "main"]).succeeds();
-    here.git(&["drafts", "init", "--take-over", "."]).succeeds();
+    here.git(&["drafts", "init", "--take-over"]).succeeds();
     here.git(&["drafts", "send"]).succeeds();
     (stories(&desk)[&id].join(" "), times_posted(&desk, &id))
 }
@@ -98,7 +98,7 @@ fn who_died_while_taking_over_is_in_nobodys_way() {
     // What a death in the middle of moving the branch leaves: git's own lock of it, and our note.
     std::fs::write(desk.path(".git/refs/heads/ledger.lock"), "").unwrap();
     std::fs::write(desk.path(".git/drafts/ledger.moving"), "").unwrap();
-    desk.drafts(&["init", "--take-over", "."]).succeeds();
+    desk.drafts(&["init", "--take-over"]).succeeds();
     desk.send();
     assert_eq!(times_posted(&desk, &stories(&desk).into_keys().next().unwrap()), 1);
 }
@@ -134,7 +134,7 @@ fn of_two_clones_that_both_send_all_the_time_one_refuses() {
         sender.git(&["push", "-q", "origin", "main", "ledger"]).succeeds();
         other.git(&["pull", "-q", "--rebase", "origin", "main"]).succeeds();
         other.git(&["fetch", "-q", "origin", "ledger:ledger"]).succeeds();
-        other.git(&["drafts", "init", "--take-over", "."]).succeeds();
+        other.git(&["drafts", "init", "--take-over"]).succeeds();
         other.git(&["push", "-q", "origin", "ledger"]).succeeds();
         sender.git(&["fetch", "-q", "origin", "ledger:ledger"]).succeeds();
         (sender, other) = (other, sender);

@@ -72,6 +72,19 @@ fn again_it_changes_nothing() {
 }
 
 #[test]
+fn in_a_desk_it_is_about_that_desk_and_its_own_wiring() {
+    let desk = Desk::unmade();
+    desk.drafts(&["demo", "demo"]).succeeds();
+    fs::remove_file(desk.home().join("demo/drafts/.git/hooks/post-commit")).unwrap();
+    desk.shell("cd ~/demo/drafts && git drafts init").succeeds();
+    assert_eq!(desk.seen(), "Checked the drafts repository in ~/demo/drafts");
+    assert!(desk.home().join("demo/drafts/.git/hooks/post-commit").exists());
+    let noted = fs::read_to_string(desk.home().join("demo/drafts/.git/drafts/wiring")).unwrap();
+    assert_eq!(noted, format!("{}\n", desk.home().join("demo/config.toml").display()));
+    assert!(!desk.home().join(".config/git-drafts/config.toml").exists());
+}
+
+#[test]
 fn hooks_of_the_operators_keep_their_place() {
     let desk = Desk::unmade();
     desk.shell("git init -q -b main drafts").succeeds();

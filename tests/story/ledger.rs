@@ -129,7 +129,7 @@ fn a_clone_without_the_ledger_sends_nothing_and_init_takes_it_from_the_remote() 
     exit 128
     ");
     assert_eq!(desk.sent(), []);
-    desk.drafts(&["init", "."]).succeeds();
+    desk.drafts(&["init"]).succeeds();
     assert_snapshot!(desk.seen(), @"
     Made a drafts repository in ~/clone
     2> took the ledger from the remote; another clone ticks and sends (see --take-over)
@@ -141,7 +141,7 @@ fn a_clone_without_the_ledger_sends_nothing_and_init_takes_it_from_the_remote() 
     2> hint: to move that here: stop it there, `git fetch origin ledger:ledger`, and `git drafts init --take-over`
     exit 128
     ");
-    desk.drafts(&["init", "--take-over", "."]).succeeds();
+    desk.drafts(&["init", "--take-over"]).succeeds();
     desk.send();
     assert_eq!(desk.sent().len(), 1);
 }
@@ -169,7 +169,7 @@ fn without_its_memory_a_ledger_is_not_believed() {
     2> hint: if nothing was lost (compare it with your backups): `git drafts init --take-over`
     exit 128
     ");
-    desk.drafts(&["init", "--take-over", "."]).succeeds();
+    desk.drafts(&["init", "--take-over"]).succeeds();
     desk.send();
     assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
 }
