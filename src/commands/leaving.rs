@@ -114,8 +114,12 @@ fn views(session: &Session, source: &str, outgoing: &Outgoing) -> Vec<View> {
     );
     if !is_hub
         && let Ok(bytes) = mail::write::write(outgoing)
-        && let Some(views) = mail::views::views(&bytes)
+        && let Some(mut views) = mail::views::views(&bytes)
     {
+        // A file of Markdown and a program are told which message it answers, whatever its id is.
+        if outgoing.in_reply_to.is_none() {
+            views.push(View::prose("the id of the answered message", &outgoing.answers));
+        }
         return views;
     }
     // A hub gets these as they are; what cannot be written as a mail leaves as none.

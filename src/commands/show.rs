@@ -7,6 +7,8 @@ use super::secrets::{self, Make};
 use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session, links};
 use crate::config::TransportKind;
+use crate::connector::folder;
+use crate::connector::folder::outbox::Format;
 use crate::connector::mail;
 use crate::delivery::{OnDesk, generation};
 use crate::desk::Desk;
@@ -183,6 +185,9 @@ pub fn outgoing_bytes(context: &Context, session: &Session, desk: &Desk, id: &Dr
             outgoing.subject
         );
         return Ok(format!("{head}{}", outgoing.text).into_bytes());
+    }
+    if let Some(TransportKind::Folder { format: Format::Markdown, .. }) = kind {
+        return folder::wire::markdown(&outgoing).map_err(|what| CommandError::Refused { what, hint: None });
     }
     mail::write::write(&outgoing)
         .map_err(|error| CommandError::Refused { what: error.to_string(), hint: None })

@@ -19,7 +19,7 @@ use crate::brain::retry::Fault;
 use crate::config::secret::SecretRef;
 use crate::config::{HubWiring, ModelPlace, ModelWiring, SourceKind, SourceWiring, TransportKind, Wiring};
 use crate::connector::hub::Hub;
-use crate::connector::{ConnectorError, Source, Transport, maildir, sendmail};
+use crate::connector::{ConnectorError, Source, Transport, folder, maildir, sendmail};
 use crate::diagnostics::Credentials;
 use crate::entry::{Drafted, Fact};
 use crate::error::Hint;
@@ -41,6 +41,7 @@ pub struct Connectors<'w> {
     sources: BTreeMap<String, Source>,
     transports: BTreeMap<String, Transport>,
     threads: BTreeMap<String, (Instant, maildir::Threads)>,
+    folders: BTreeMap<String, (Instant, folder::Threads)>,
     /// The sources whose answers' way was opened, or tried to be.
     opened: BTreeSet<String>,
 }
@@ -55,6 +56,7 @@ impl<'w> Connectors<'w> {
             sources: BTreeMap::new(),
             transports: BTreeMap::new(),
             threads: BTreeMap::new(),
+            folders: BTreeMap::new(),
             opened: BTreeSet::new(),
         }
     }
@@ -86,7 +88,7 @@ impl<'w> Connectors<'w> {
     /// Returns what a transport can do, without building it.
     pub fn capabilities(&self, transport: &str) -> Capabilities {
         match self.wiring.transport(transport).map(|transport| &transport.kind) {
-            Some(TransportKind::Maildir { .. } | TransportKind::Null) => {
+            Some(TransportKind::Maildir { .. } | TransportKind::Folder { .. } | TransportKind::Null) => {
                 Capabilities { dedupes: true, can_find: true }
             }
             Some(TransportKind::Hub(hub)) => Capabilities { dedupes: hub.dedupes, can_find: hub.can_find },
@@ -126,6 +128,13 @@ impl<'w> Connectors<'w> {
                     self.threads.insert(name.clone(), (Instant::now(), maildir.threads()?));
                 }
                 Ok(self.threads.get(name).map(|(_, threads)| threads.tail(&origin.thread)))
+            }
+            Source::Folder(folder) => {
+                let fresh = self.folders.get(name).is_some_and(|(read, _)| read.elapsed() < THREADS_FRESH);
+                if !fresh {
+                    self.folders.insert(name.clone(), (Instant::now(), folder.threads()?));
+                }
+                Ok(self.folders.get(name).map(|(_, threads)| threads.tail(&origin.thread)))
             }
         }
     }
@@ -217,6 +226,9 @@ impl<'w> Connectors<'w> {
                     path: path.clone(),
                     host: self.host.clone(),
                 }),
+                TransportKind::Folder { path, format } => {
+                    Transport::Folder(folder::outbox::Transport { path: path.clone(), format: *format })
+                }
                 TransportKind::Sendmail { command, timeout_seconds } => {
                     Transport::Sendmail(sendmail::Transport {
                         command: command.clone(),
@@ -237,6 +249,11 @@ impl<'w> Connectors<'w> {
 pub async fn source(wiring: &SourceWiring, credentials: &Credentials) -> Result<Source, ConnectorError> {
     match &wiring.kind {
         SourceKind::Maildir { path, sent } => Ok(Source::Maildir(maildir::Source {
+            name: wiring.name.clone(),
+            path: path.clone(),
+            sent: sent.clone(),
+        })),
+        SourceKind::Folder { path, sent } => Ok(Source::Folder(folder::Source {
             name: wiring.name.clone(),
             path: path.clone(),
             sent: sent.clone(),

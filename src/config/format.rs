@@ -66,6 +66,7 @@ pub(super) struct StoredDesk {
 #[serde(rename_all = "snake_case")]
 pub(super) enum SourceWord {
     Maildir,
+    Folder,
     Hub,
 }
 
@@ -73,9 +74,18 @@ pub(super) enum SourceWord {
 #[serde(rename_all = "snake_case")]
 pub(super) enum TransportWord {
     Maildir,
+    Folder,
     Sendmail,
     Hub,
     Null,
+}
+
+/// What answers in a folder look like.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FormatWord {
+    Mail,
+    Markdown,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +106,7 @@ pub(super) struct Section<K> {
     pub(super) kind: Spanned<K>,
     pub(super) path: Option<Spanned<String>>,
     pub(super) sent: Option<Spanned<String>>,
+    pub(super) format: Option<Spanned<FormatWord>>,
     pub(super) address: Option<Spanned<Vec<String>>>,
     pub(super) transport: Option<Spanned<String>>,
     pub(super) brain: Option<Spanned<String>>,
@@ -134,6 +145,7 @@ impl<K> Section<K> {
         [
             ("path", at(&self.path)),
             ("sent", at(&self.sent)),
+            ("format", at(&self.format)),
             ("address", at(&self.address)),
             ("transport", at(&self.transport)),
             ("brain", at(&self.brain)),

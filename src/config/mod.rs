@@ -17,6 +17,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::secret::{SecretError, SecretRef};
+use crate::connector::folder::outbox::Format;
 use crate::connector::hub::settings::{Fields, Paths, Settings};
 use crate::error::{FileError, Hint};
 use crate::http::Token;
@@ -91,6 +92,13 @@ pub enum SourceKind {
         /// The Maildir of the operator's own answers.
         sent: Option<PathBuf>,
     },
+    /// A folder of text files, which is only read.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The folder of the operator's own answers.
+        sent: Option<PathBuf>,
+    },
     /// An agent's inbox on a State Hub.
     Hub(Box<HubWiring>),
 }
@@ -112,6 +120,13 @@ pub enum TransportKind {
         /// The folder that has `cur`, `new` and `tmp`.
         path: PathBuf,
     },
+    /// A folder that answers are put into, a file each.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the files look like.
+        format: Format,
+    },
     /// A program that takes a message as sendmail does.
     Sendmail {
         /// The program and its arguments; at least the program.
@@ -130,7 +145,10 @@ impl TransportKind {
     /// references or carry out commands in it.
     pub fn acts_on_mentions(&self) -> bool {
         match self {
-            TransportKind::Maildir { .. } | TransportKind::Sendmail { .. } | TransportKind::Null => false,
+            TransportKind::Maildir { .. }
+            | TransportKind::Folder { .. }
+            | TransportKind::Sendmail { .. }
+            | TransportKind::Null => false,
             TransportKind::Hub(hub) => hub.acts_on_mentions,
         }
     }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use toml::{Spanned, Value};
 
 use crate::config::format::{
-    BrainWord, Head, Kinds, Section, Sections, SourceWord, Stored, StoredApproval, StoredLimits,
+    BrainWord, FormatWord, Head, Kinds, Section, Sections, SourceWord, Stored, StoredApproval, StoredLimits,
     TransportWord,
 };
 use crate::config::secret::SecretRef;
@@ -20,6 +20,7 @@ use crate::config::{
     ApprovalWiring, BrainKind, BrainWiring, DEFAULT, DeskPaths, HubWiring, Limits, ModelPlace, ModelWiring,
     NotifyWiring, RULES, SecretsWiring, SourceKind, SourceWiring, TransportKind, TransportWiring, Wiring,
 };
+use crate::connector::folder::outbox::Format;
 use crate::connector::hub::settings::Settings;
 use crate::error::FileError;
 use crate::http;
@@ -204,16 +205,23 @@ impl File<'_> {
     ) -> Result<SourceWiring, FileError> {
         self.check_name(name)?;
         let (kind, address, transport) = match section.kind.get_ref() {
-            SourceWord::Maildir => {
+            kind @ (SourceWord::Maildir | SourceWord::Folder) => {
+                let is_folder = matches!(kind, SourceWord::Folder);
                 let keys = ["path", "sent", "address", "transport", "brain"];
-                self.check_keys(section, "`maildir` source", &keys)?;
+                self.check_keys(
+                    section,
+                    if is_folder { "`folder` source" } else { "`maildir` source" },
+                    &keys,
+                )?;
                 let path = self.path_of(self.required(&section.path, "path", name)?)?;
                 let sent = section.sent.as_ref().map(|path| self.path_of(path)).transpose()?;
                 let address = self.addresses(self.required(&section.address, "address", name)?)?;
-                let transport = self.required(&section.transport, "transport", name).map_err(|error| {
-                    error.with_hint("answers must go somewhere; a transport of kind \"null\" goes nowhere")
-                })?;
-                (SourceKind::Maildir { path, sent }, address, transport)
+                let transport = self.transport_of(name, section)?;
+                let kind = match is_folder {
+                    true => SourceKind::Folder { path, sent },
+                    false => SourceKind::Maildir { path, sent },
+                };
+                (kind, address, transport)
             }
             SourceWord::Hub => {
                 let keys = [&HUB_KEYS[..], &["transport", "brain"]].concat();
@@ -232,6 +240,16 @@ impl File<'_> {
         })
     }
 
+    fn transport_of<'a, K>(
+        &self,
+        name: &Spanned<String>,
+        section: &'a Section<K>,
+    ) -> Result<&'a Spanned<String>, FileError> {
+        self.required(&section.transport, "transport", name).map_err(|error| {
+            error.with_hint("answers must go somewhere; a transport of kind \"null\" goes nowhere")
+        })
+    }
+
     fn transports(
         &self,
         stored: Sections<TransportWord>,
@@ -244,6 +262,15 @@ impl File<'_> {
                     self.check_keys(&section, "`maildir` transport", &["path"])?;
                     let path = self.path_of(self.required(&section.path, "path", &name)?)?;
                     TransportKind::Maildir { path }
+                }
+                TransportWord::Folder => {
+                    self.check_keys(&section, "`folder` transport", &["path", "format"])?;
+                    let path = self.path_of(self.required(&section.path, "path", &name)?)?;
+                    let format = match section.format.as_ref().map(Spanned::get_ref) {
+                        None | Some(FormatWord::Mail) => Format::Mail,
+                        Some(FormatWord::Markdown) => Format::Markdown,
+                    };
+                    TransportKind::Folder { path, format }
                 }
                 TransportWord::Sendmail => {
                     self.check_keys(&section, "`sendmail` transport", &["command", "timeout_seconds"])?;
@@ -744,7 +771,7 @@ mod tests {
     fn hub(wiring: &Wiring) -> &HubWiring {
         match &wiring.sources[0].kind {
             SourceKind::Hub(hub) => hub,
-            SourceKind::Maildir { .. } => panic!("no hub"),
+            _ => panic!("no hub"),
         }
     }
 
@@ -775,9 +802,9 @@ mod tests {
         let wiring = parse(&examples.join("\n")).unwrap();
         let sources: Vec<_> =
             wiring.sources.iter().map(|source| (&*source.name, &*source.transport)).collect();
-        assert_eq!(sources, [("mail", "out"), ("hub", "hub")]);
+        assert_eq!(sources, [("mail", "out"), ("notes", "files"), ("hub", "hub")]);
         let transports: Vec<&str> = wiring.transports.iter().map(|transport| &*transport.name).collect();
-        assert_eq!(transports, ["out", "post", "nowhere", "hub"]);
+        assert_eq!(transports, ["out", "files", "post", "nowhere", "hub"]);
     }
 
     #[test]
@@ -904,7 +931,7 @@ mod tests {
         );
         check(
             "[source.mail]\nkind = \"maildri\"\n",
-            "5: unknown variant `maildri`, expected `maildir` or `hub`",
+            "5: unknown variant `maildri`, expected one of `maildir`, `folder`, `hub`",
             "did you mean `maildir`?",
         );
         check("[source.mail]\npath = \"x\"\n", "4: missing field `kind`", "");

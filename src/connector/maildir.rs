@@ -145,7 +145,10 @@ impl Threads {
 }
 
 /// Returns the ids of the messages that belong to a thread.
-fn members<'a>(thread: &str, places: impl Iterator<Item = &'a read::Place> + Clone) -> BTreeSet<String> {
+pub(super) fn members<'a>(
+    thread: &str,
+    places: impl Iterator<Item = &'a read::Place> + Clone,
+) -> BTreeSet<String> {
     let mut known = BTreeSet::from([thread.to_owned()]);
     loop {
         let before = known.len();
@@ -239,7 +242,8 @@ fn open(root: &Path, mail: &Mail) -> io::Result<Option<Vec<u8>>> {
     Err(io::Error::other("it is renamed all the time"))
 }
 
-fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+/// Reads a regular file, up to a byte more than a mail may have; none for a link, a pipe or a folder.
+pub(super) fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {

@@ -3,6 +3,7 @@
 //! A source must never send; a transport must never read an inbox. Neither knows drafts, the
 //! ledger or git.
 
+pub mod folder;
 pub mod hub;
 pub mod mail;
 pub mod maildir;
@@ -56,6 +57,8 @@ impl Hint for ConnectorError {
 pub enum Source {
     /// A Maildir.
     Maildir(maildir::Source),
+    /// A folder of text files.
+    Folder(folder::Source),
     /// An agent's inbox on a State Hub.
     Hub(Box<hub::Hub>),
 }
@@ -68,6 +71,7 @@ impl Source {
     pub async fn fetch(&self, window: &Window) -> Result<Vec<Fetched>, ConnectorError> {
         match self {
             Source::Maildir(maildir) => maildir.fetch(window),
+            Source::Folder(folder) => folder.fetch(window).await,
             Source::Hub(hub) => {
                 hub.health().await?;
                 hub.fetch(window).await
@@ -79,7 +83,7 @@ impl Source {
     pub async fn mark_read(&self, id: &str) -> Result<(), ConnectorError> {
         match self {
             // A mail program's flags are its own business.
-            Source::Maildir(_) => Ok(()),
+            Source::Maildir(_) | Source::Folder(_) => Ok(()),
             Source::Hub(hub) => hub.mark_read(id).await,
         }
     }
@@ -90,6 +94,8 @@ impl Source {
 pub enum Transport {
     /// A Maildir that answers are put into.
     Maildir(maildir::outbox::Transport),
+    /// A folder that answers are put into.
+    Folder(folder::outbox::Transport),
     /// A program that takes mail as sendmail does.
     Sendmail(sendmail::Transport),
     /// A State Hub.
@@ -103,6 +109,7 @@ impl Transport {
     pub fn capabilities(&self) -> Capabilities {
         match self {
             Transport::Maildir(outbox) => outbox.capabilities(),
+            Transport::Folder(outbox) => outbox.capabilities(),
             Transport::Sendmail(sendmail) => sendmail.capabilities(),
             Transport::Hub(hub) => hub.capabilities(),
             Transport::Null => Capabilities { dedupes: true, can_find: true },
@@ -116,6 +123,7 @@ impl Transport {
     pub async fn prepare(&self, outgoing: &Outgoing, now: Timestamp) -> Result<(), Outcome> {
         match self {
             Transport::Maildir(outbox) => outbox.prepare(outgoing, now),
+            Transport::Folder(outbox) => outbox.prepare(outgoing, now),
             Transport::Sendmail(_) => mail::write::write(outgoing)
                 .map(|_| ())
                 .map_err(|error| Outcome::Failed { reason: error.to_string() }),
@@ -127,6 +135,7 @@ impl Transport {
     pub async fn send(&self, outgoing: &Outgoing, lock: &File, now: Timestamp) -> Outcome {
         match self {
             Transport::Maildir(outbox) => outbox.send(outgoing, now),
+            Transport::Folder(outbox) => outbox.send(outgoing, now),
             Transport::Sendmail(sendmail) => sendmail.send(outgoing, Some(lock), now).await,
             Transport::Hub(hub) => hub.send(outgoing, now).await,
             Transport::Null => Outcome::Failed { reason: "the transport `null` sends nothing".to_owned() },
@@ -140,6 +149,7 @@ impl Transport {
     pub fn flush(&self) -> Result<(), String> {
         match self {
             Transport::Maildir(outbox) => outbox.flush(),
+            Transport::Folder(outbox) => outbox.flush(),
             Transport::Sendmail(_) | Transport::Hub(_) | Transport::Null => Ok(()),
         }
     }
@@ -148,6 +158,7 @@ impl Transport {
     pub async fn find(&self, key: &Key) -> Found {
         match self {
             Transport::Maildir(outbox) => outbox.find(key),
+            Transport::Folder(outbox) => outbox.find(key),
             Transport::Sendmail(_) => {
                 Found::Unknown { reason: "a sendmail program cannot be asked".to_owned() }
             }

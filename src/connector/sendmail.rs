@@ -181,7 +181,7 @@ async fn keep(output: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
 }
 
 /// Returns a second descriptor of an open file that a program started by us keeps.
-fn inheritable(lock: &File) -> io::Result<OwnedFd> {
+pub(in crate::connector) fn inheritable(lock: &File) -> io::Result<OwnedFd> {
     let descriptor = fcntl_dupfd_cloexec(lock, 3)?;
     fcntl_setfd(&descriptor, FdFlags::empty())?;
     Ok(descriptor)

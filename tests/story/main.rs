@@ -9,6 +9,7 @@ mod check;
 mod content;
 mod crash;
 mod exits;
+mod folder;
 mod guards;
 mod history;
 mod hub;

@@ -112,6 +112,14 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
                     report.fine("source", format!("source `{name}` reads {}", look.context.shown(path)));
                 }
             }
+            SourceKind::Folder { path, .. } => match fs::read_dir(path) {
+                Ok(_) => report.fine("source", format!("source `{name}` reads {}", look.context.shown(path))),
+                Err(error) => report.wrong(
+                    "source.folder",
+                    format!("source `{name}`: {} cannot be read: {error}", path.display()),
+                    format!("set `path` of it to a folder, or make one: mkdir -p {}", path.display()),
+                ),
+            },
             SourceKind::Hub(hub) => {
                 credentials.extend(hub.token.as_ref().map(|token| (name.as_str(), token)))
             }
@@ -127,6 +135,15 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
                     "transport.maildir",
                     format!("transport `{name}`: {why}"),
                     "set `path` of it to a folder that you may write to, with new and tmp on one file system",
+                ),
+            },
+            TransportKind::Folder { path, .. } => match writable(path) {
+                Ok(()) => report
+                    .fine("transport", format!("transport `{name}` writes to {}", look.context.shown(path))),
+                Err(error) => report.wrong(
+                    "transport.folder",
+                    format!("transport `{name}`: {} cannot be written: {error}", path.display()),
+                    "set `path` of it to a folder that you may write to",
                 ),
             },
             TransportKind::Sendmail { command, .. } => {

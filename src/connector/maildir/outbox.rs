@@ -177,11 +177,11 @@ fn names(unique: &OsStr, key: &Key) -> bool {
     unique.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(in crate::connector) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
 }
 
-fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+pub(in crate::connector) fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // A plain rename does as well where the file system knows no better: it is one step, and
         // only a file of the same key could stand there. A link and an unlink would be two: stopped
@@ -192,16 +192,16 @@ fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Says what an error means that came before the rename.
-fn refused(error: &io::Error, now: Timestamp) -> Outcome {
+pub(in crate::connector) fn refused(error: &io::Error, now: Timestamp) -> Outcome {
     // Nothing has left, and whoever mends the folder need not approve again.
     deferred(&text::one_line(&format!("the outbox cannot be written: {error}"), REASON_CHARS_MAX), now)
 }
 
-fn deferred(reason: &str, now: Timestamp) -> Outcome {
+pub(in crate::connector) fn deferred(reason: &str, now: Timestamp) -> Outcome {
     let until = now.saturating_add(SignedDuration::from_secs(RETRY_SECONDS)).unwrap_or(now);
     Outcome::Deferred { until, reason: reason.to_owned() }
 }
 
-fn unsure(reason: &str) -> Outcome {
+pub(in crate::connector) fn unsure(reason: &str) -> Outcome {
     Outcome::Unsure { reason: text::one_line(reason, REASON_CHARS_MAX) }
 }
