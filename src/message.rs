@@ -95,6 +95,8 @@ pub struct Message {
     pub reply_to: Vec<Address>,
     /// The subject, one line.
     pub subject: String,
+    /// The subject is the thread's, which anybody may change later, and no words of this message.
+    pub has_thread_subject: bool,
     /// When it was written, with the writer's offset; the claim of the writer.
     pub date: Option<Zoned>,
     /// The Message-ID that it answers.
@@ -118,12 +120,13 @@ impl Message {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Returns the SHA-256, in hex, of who wrote what under which subject.
+    /// Returns the SHA-256, in hex, of who wrote what under which subject of its own.
     ///
     /// Two messages with one id and different digests are two messages.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
-        for part in [&self.from.email, &self.subject, &self.body] {
+        let subject = if self.has_thread_subject { "" } else { &self.subject };
+        for part in [&self.from.email, subject, &self.body] {
             digest.update(part.len().to_be_bytes());
             digest.update(part.as_bytes());
         }

@@ -537,7 +537,7 @@ impl Dispatcher<'_, '_, '_> {
                 What::Later { until, why: reason },
             )
         };
-        match self.connectors.thread_tail(&draft.origin).await {
+        match self.connectors.thread_tail(&draft.origin, self.context.now()).await {
             Ok(Some(mut tail)) => {
                 // A tail with messages that were known says nothing about the draft either.
                 if let Err(error) = self.drop_what_was_known(&mut tail, draft, secrets) {
@@ -613,7 +613,8 @@ impl Dispatcher<'_, '_, '_> {
             return Answer::Unknown("the ledger has no claim of it".to_owned());
         };
         let key = Key::new(id, entry.generation, self.ledger.desk());
-        match self.connectors.find(&claimed.transport, &key).await {
+        let thread = drafted(story).map(|origin| origin.thread.clone()).unwrap_or_default();
+        match self.connectors.find(&claimed.transport, &key, &thread, self.context.now()).await {
             Found::Yes { receipt } => Answer::Arrived(receipt),
             Found::No => Answer::NotThere,
             Found::Away { reason } => Answer::Later(reason),

@@ -108,11 +108,11 @@ fn hint(id: &DraftId, number: usize, count: usize, class: Class) -> String {
 /// Returns what the receiver of an answer can read.
 fn views(session: &Session, source: &str, outgoing: &Outgoing) -> Vec<View> {
     let transport = session.wiring.source(source).map(|source| source.transport.as_str()).unwrap_or_default();
-    let is_hub = matches!(
+    let is_mail = !matches!(
         session.wiring.transport(transport).map(|transport| &transport.kind),
-        Some(TransportKind::Hub(_))
+        Some(TransportKind::Hub(_) | TransportKind::Forge(_))
     );
-    if !is_hub
+    if is_mail
         && let Ok(bytes) = mail::write::write(outgoing)
         && let Some(mut views) = mail::views::views(&bytes)
     {
@@ -122,7 +122,7 @@ fn views(session: &Session, source: &str, outgoing: &Outgoing) -> Vec<View> {
         }
         return views;
     }
-    // A hub gets these as they are; what cannot be written as a mail leaves as none.
+    // A hub and a forge get these as they are; what cannot be written as a mail leaves as none.
     let people: Vec<String> = outgoing.to.iter().chain(&outgoing.cc).map(Address::to_string).collect();
     let mut views = vec![
         View::prose("the subject", &outgoing.subject),

@@ -7,9 +7,8 @@ use super::secrets::{self, Make};
 use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session, links};
 use crate::config::TransportKind;
-use crate::connector::folder;
 use crate::connector::folder::outbox::Format;
-use crate::connector::mail;
+use crate::connector::{folder, forge, mail};
 use crate::delivery::{OnDesk, generation};
 use crate::desk::Desk;
 use crate::draft::Draft;
@@ -188,6 +187,10 @@ pub fn outgoing_bytes(context: &Context, session: &Session, desk: &Desk, id: &Dr
     }
     if let Some(TransportKind::Folder { format: Format::Markdown, .. }) = kind {
         return folder::wire::markdown(&outgoing).map_err(|what| CommandError::Refused { what, hint: None });
+    }
+    if let Some(TransportKind::Forge(forge)) = kind {
+        let text = forge::wire::marked(&outgoing.text, outgoing.key.as_str());
+        return Ok(format!("Comment-On: {} at {}\n\n{text}", outgoing.thread, forge.url).into_bytes());
     }
     mail::write::write(&outgoing)
         .map_err(|error| CommandError::Refused { what: error.to_string(), hint: None })

@@ -9,6 +9,7 @@ pub mod ask;
 mod clearing;
 mod content;
 pub mod guarding;
+mod remembered;
 mod table;
 mod telling;
 
@@ -175,6 +176,8 @@ struct Tick<'s> {
     cleared: Vec<(Note, Change)>,
     /// The sources of which nothing waits for the next tick.
     complete: Vec<String>,
+    /// What sources want to be given back once all that they gave is taken in.
+    bookmarks: BTreeMap<String, String>,
 }
 
 impl<'s> Tick<'s> {
@@ -213,6 +216,7 @@ impl<'s> Tick<'s> {
             ignored: Vec::new(),
             cleared: Vec::new(),
             complete: Vec::new(),
+            bookmarks: BTreeMap::new(),
             desk,
         })
     }
@@ -222,8 +226,10 @@ impl<'s> Tick<'s> {
         let now = self.context.now();
         let since = if self.options.all { None } else { self.since(wiring, now) };
         let fetched = match source(wiring, &self.context.credentials).await {
-            Ok(source) => {
-                let fetched = source.fetch(&Window { since }).await;
+            Ok(mut source) => {
+                self.resume(wiring, &mut source);
+                let fetched = source.fetch(&Window { since }, now).await;
+                self.remember_source(wiring, &source, fetched.is_ok());
                 if fetched.is_ok() && matches!(source, Source::Hub(_)) {
                     self.hubs.push(source);
                 }
@@ -249,23 +255,6 @@ impl<'s> Tick<'s> {
                     self.context.ui.hint(&hint);
                 }
                 Ok(!away)
-            }
-        }
-    }
-
-    /// Returns how far back a source is read: as far as the wiring says, counted from when the source was
-    /// last taken in whole, so that a holiday hides nothing.
-    fn since(&self, wiring: &SourceWiring, now: Timestamp) -> Option<Timestamp> {
-        let path = self.session.state.join(window_file(&wiring.name));
-        let last = fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
-        self.session.wiring.limits.since(last.unwrap_or(now).min(now))
-    }
-
-    /// Notes which sources were taken in whole; for after everything is written.
-    fn note_windows(&self, now: Timestamp) {
-        for name in &self.complete {
-            if let Err(error) = fs::write(self.session.state.join(window_file(name)), format!("{now}\n")) {
-                tracing::warn!(%error, "when the source was read could not be noted");
             }
         }
     }
@@ -755,11 +744,6 @@ impl<'s> Tick<'s> {
             table.print(landed);
         }
     }
-}
-
-/// Names the file of a source's window; the source's name is the operator's, and may be any key of TOML.
-fn window_file(source: &str) -> String {
-    format!("window-{}", &crate::message::sha256_hex(source.as_bytes())[..16])
 }
 
 /// Notes when the last tick ran, for `status`.

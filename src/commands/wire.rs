@@ -17,7 +17,10 @@ use crate::brain::program::Program;
 use crate::brain::protocol::Protocol;
 use crate::brain::retry::Fault;
 use crate::config::secret::SecretRef;
-use crate::config::{HubWiring, ModelPlace, ModelWiring, SourceKind, SourceWiring, TransportKind, Wiring};
+use crate::config::{
+    ForgeWiring, HubWiring, ModelPlace, ModelWiring, SourceKind, SourceWiring, TransportKind, Wiring,
+};
+use crate::connector::forge::{self, Forge};
 use crate::connector::hub::Hub;
 use crate::connector::{ConnectorError, Source, Transport, folder, maildir, sendmail};
 use crate::diagnostics::Credentials;
@@ -92,6 +95,7 @@ impl<'w> Connectors<'w> {
                 Capabilities { dedupes: true, can_find: true }
             }
             Some(TransportKind::Hub(hub)) => Capabilities { dedupes: hub.dedupes, can_find: hub.can_find },
+            Some(TransportKind::Forge(_)) => forge::CAPABILITIES,
             Some(TransportKind::Sendmail { .. }) | None => Capabilities::default(),
         }
     }
@@ -114,7 +118,11 @@ impl<'w> Connectors<'w> {
     }
 
     /// Reads again how a draft's thread goes on; none where the source gives no threads or is gone.
-    pub async fn thread_tail(&mut self, origin: &Drafted) -> Result<Option<Vec<Message>>, ConnectorError> {
+    pub async fn thread_tail(
+        &mut self,
+        origin: &Drafted,
+        now: Timestamp,
+    ) -> Result<Option<Vec<Message>>, ConnectorError> {
         let name = &origin.source;
         if self.wiring.source(name).is_none() {
             return Ok(None);
@@ -122,6 +130,7 @@ impl<'w> Connectors<'w> {
         match self.source(name).await?.clone() {
             Source::Hub(hub) if hub.has_thread_tail() => hub.thread_tail(&origin.thread).await.map(Some),
             Source::Hub(_) => Ok(None),
+            Source::Forge(forge) => forge.thread_tail(&origin.thread, origin.date, now).await.map(Some),
             Source::Maildir(maildir) => {
                 let fresh = self.threads.get(name).is_some_and(|(read, _)| read.elapsed() < THREADS_FRESH);
                 if !fresh {
@@ -184,10 +193,10 @@ impl<'w> Connectors<'w> {
         }
     }
 
-    /// Asks a transport for a key.
-    pub async fn find(&mut self, transport: &str, key: &Key) -> Found {
+    /// Asks a transport for a key that went to a thread.
+    pub async fn find(&mut self, transport: &str, key: &Key, thread: &str, now: Timestamp) -> Found {
         match self.transport(transport).await {
-            Ok(transport) => transport.find(key).await,
+            Ok(transport) => transport.find(key, thread, now).await,
             Err(error) => Found::Unknown { reason: error.to_string() },
         }
     }
@@ -237,6 +246,9 @@ impl<'w> Connectors<'w> {
                     })
                 }
                 TransportKind::Hub(wiring) => Transport::Hub(hub(name, wiring, &self.credentials).await?),
+                TransportKind::Forge(wiring) => {
+                    Transport::Forge(new_forge(name, wiring, &self.credentials).await?)
+                }
                 TransportKind::Null => Transport::Null,
             };
             self.transports.insert(name.to_owned(), transport);
@@ -259,7 +271,24 @@ pub async fn source(wiring: &SourceWiring, credentials: &Credentials) -> Result<
             sent: sent.clone(),
         })),
         SourceKind::Hub(settings) => hub(&wiring.name, settings, credentials).await.map(Source::Hub),
+        SourceKind::Forge(settings) => {
+            new_forge(&wiring.name, settings, credentials).await.map(Source::Forge)
+        }
     }
+}
+
+async fn new_forge(
+    name: &str,
+    wiring: &ForgeWiring,
+    credentials: &Credentials,
+) -> Result<Box<Forge>, ConnectorError> {
+    let token = match &wiring.token {
+        Some(reference) => Some(token(reference, credentials).await?),
+        None => None,
+    };
+    Forge::new(name, wiring.settings(token))
+        .map(Box::new)
+        .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
 }
 
 async fn hub(name: &str, wiring: &HubWiring, credentials: &Credentials) -> Result<Box<Hub>, ConnectorError> {

@@ -68,6 +68,9 @@ pub(super) enum SourceWord {
     Maildir,
     Folder,
     Hub,
+    Forgejo,
+    #[serde(rename = "github")]
+    GitHub,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +80,9 @@ pub(super) enum TransportWord {
     Folder,
     Sendmail,
     Hub,
+    Forgejo,
+    #[serde(rename = "github")]
+    GitHub,
     Null,
 }
 
@@ -134,6 +140,11 @@ pub(super) struct Section<K> {
     pub(super) give_up_after: Option<Spanned<String>>,
     pub(super) fallback: Option<Spanned<String>>,
     pub(super) shadow: Option<Spanned<String>>,
+    pub(super) login: Option<Spanned<String>>,
+    pub(super) repositories: Option<Spanned<Vec<String>>>,
+    pub(super) take: Option<Spanned<Vec<String>>>,
+    pub(super) comment: Option<Spanned<bool>>,
+    pub(super) to: Option<Spanned<String>>,
 }
 
 impl<K> Section<K> {
@@ -173,6 +184,11 @@ impl<K> Section<K> {
             ("give_up_after", at(&self.give_up_after)),
             ("fallback", at(&self.fallback)),
             ("shadow", at(&self.shadow)),
+            ("login", at(&self.login)),
+            ("repositories", at(&self.repositories)),
+            ("take", at(&self.take)),
+            ("comment", at(&self.comment)),
+            ("to", at(&self.to)),
         ]
         .into_iter()
         .filter_map(|(key, span)| Some((key, span?)))

@@ -18,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::secret::{SecretError, SecretRef};
 use crate::connector::folder::outbox::Format;
+use crate::connector::forge::settings as forge;
 use crate::connector::hub::settings::{Fields, Paths, Settings};
 use crate::error::{FileError, Hint};
 use crate::http::Token;
@@ -101,6 +102,8 @@ pub enum SourceKind {
     },
     /// An agent's inbox on a State Hub.
     Hub(Box<HubWiring>),
+    /// Issues and comments of a forge.
+    Forge(Box<ForgeWiring>),
 }
 
 /// One way that answers go.
@@ -136,6 +139,8 @@ pub enum TransportKind {
     },
     /// A State Hub.
     Hub(Box<HubWiring>),
+    /// Comments on a forge.
+    Forge(Box<ForgeWiring>),
     /// Nothing at all.
     Null,
 }
@@ -150,6 +155,7 @@ impl TransportKind {
             | TransportKind::Sendmail { .. }
             | TransportKind::Null => false,
             TransportKind::Hub(hub) => hub.acts_on_mentions,
+            TransportKind::Forge(_) => true,
         }
     }
 }
@@ -274,6 +280,43 @@ impl HubWiring {
             can_find: self.can_find,
             thread_tail: self.thread_tail,
             page: self.page,
+            timeout: Duration::from_secs(self.timeout_seconds),
+        }
+    }
+}
+
+/// One forge, as the wiring describes it: [`forge::Settings`] with a reference where they have a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForgeWiring {
+    /// Whose API it speaks.
+    pub kind: forge::Kind,
+    /// The base URL of the API, checked.
+    pub url: String,
+    /// Who we are there.
+    pub login: String,
+    /// Where the token is, where one is needed.
+    pub token: Option<SecretRef>,
+    /// What is read and written.
+    pub repositories: Vec<forge::Repository>,
+    /// What is taken of what is read.
+    pub take: Vec<forge::Take>,
+    /// Who gets the answers, where they do not go back to the thread.
+    pub to: Option<Address>,
+    /// How long each call may take.
+    pub timeout_seconds: u64,
+}
+
+impl ForgeWiring {
+    /// Returns the settings of the connector, with the token that [`ForgeWiring::token`] refers to.
+    pub fn settings(&self, token: Option<Token>) -> forge::Settings {
+        forge::Settings {
+            kind: self.kind,
+            url: self.url.clone(),
+            login: self.login.clone(),
+            token,
+            repositories: self.repositories.clone(),
+            take: self.take.clone(),
+            to: self.to.clone(),
             timeout: Duration::from_secs(self.timeout_seconds),
         }
     }

@@ -4,6 +4,8 @@
 //! own, so that a mistake is named with its line. What stands where a secret is expected is never
 //! shown.
 
+mod forge;
+
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
@@ -35,8 +37,8 @@ const NAME_CHARS_MAX: usize = 40;
 const SENDMAIL_SECONDS: u64 = 60;
 
 /// Kinds whose sections have keys of their own, which a later version will know.
-const SOURCES_PLANNED: [&str; 4] = ["imap", "forgejo", "github", "program"];
-const TRANSPORTS_PLANNED: [&str; 5] = ["smtp", "forgejo", "github", "program", "rest"];
+const SOURCES_PLANNED: [&str; 2] = ["imap", "program"];
+const TRANSPORTS_PLANNED: [&str; 3] = ["smtp", "program", "rest"];
 
 /// The keys of every language model.
 const MODEL_KEYS: [&str; 9] = [
@@ -185,9 +187,15 @@ impl File<'_> {
                     kind: TransportKind::Hub(hub.clone()),
                 });
             }
+            if let (true, SourceKind::Forge(forge)) = (forge::comments_itself(section), &source.kind) {
+                own_transports.push(self.own_comments(name, forge, transports)?);
+            }
             sources.push(source);
         }
         transports.append(&mut own_transports);
+        for (source, (_, section)) in sources.iter().zip(&stored) {
+            self.check_way(source, section, transports)?;
+        }
         let transports: Vec<&str> = transports.iter().map(|transport| transport.name.as_str()).collect();
         let brains: Vec<&str> = brains.iter().map(|brain| brain.name.as_str()).collect();
         for (_, section) in &stored {
@@ -229,6 +237,15 @@ impl File<'_> {
                 let hub = self.hub(name, section, warnings)?;
                 let address = Address::new("", &hub.agent);
                 (SourceKind::Hub(Box::new(hub)), vec![address], section.transport.as_ref().unwrap_or(name))
+            }
+            SourceWord::Forgejo | SourceWord::GitHub => {
+                let forge = self.forge_source(name, section, warnings)?;
+                let address = Address::new("", &forge.login);
+                (
+                    SourceKind::Forge(Box::new(forge)),
+                    vec![address],
+                    section.transport.as_ref().unwrap_or(name),
+                )
             }
         };
         Ok(SourceWiring {
@@ -281,6 +298,9 @@ impl File<'_> {
                 TransportWord::Hub => {
                     self.check_keys(&section, "`hub` transport", &HUB_KEYS)?;
                     TransportKind::Hub(Box::new(self.hub(&name, &section, warnings)?))
+                }
+                TransportWord::Forgejo | TransportWord::GitHub => {
+                    TransportKind::Forge(Box::new(self.forge_transport(&name, &section, warnings)?))
                 }
                 TransportWord::Null => {
                     self.check_keys(&section, "`null` transport", &[])?;
@@ -802,7 +822,7 @@ mod tests {
         let wiring = parse(&examples.join("\n")).unwrap();
         let sources: Vec<_> =
             wiring.sources.iter().map(|source| (&*source.name, &*source.transport)).collect();
-        assert_eq!(sources, [("mail", "out"), ("notes", "files"), ("hub", "hub")]);
+        assert_eq!(sources, [("mail", "out"), ("notes", "files"), ("hub", "hub"), ("forge", "hub")]);
         let transports: Vec<&str> = wiring.transports.iter().map(|transport| &*transport.name).collect();
         assert_eq!(transports, ["out", "files", "post", "nowhere", "hub"]);
     }
@@ -931,7 +951,7 @@ mod tests {
         );
         check(
             "[source.mail]\nkind = \"maildri\"\n",
-            "5: unknown variant `maildri`, expected one of `maildir`, `folder`, `hub`",
+            "5: unknown variant `maildri`, expected one of `maildir`, `folder`, `hub`, `forgejo`, `github`",
             "did you mean `maildir`?",
         );
         check("[source.mail]\npath = \"x\"\n", "4: missing field `kind`", "");

@@ -4,6 +4,7 @@
 //! ledger or git.
 
 pub mod folder;
+pub mod forge;
 pub mod hub;
 pub mod mail;
 pub mod maildir;
@@ -61,6 +62,8 @@ pub enum Source {
     Folder(folder::Source),
     /// An agent's inbox on a State Hub.
     Hub(Box<hub::Hub>),
+    /// Issues and comments of a forge.
+    Forge(Box<forge::Forge>),
 }
 
 impl Source {
@@ -68,7 +71,7 @@ impl Source {
     ///
     /// # Errors
     /// [`ConnectorError::Away`] where trying later is all that is needed.
-    pub async fn fetch(&self, window: &Window) -> Result<Vec<Fetched>, ConnectorError> {
+    pub async fn fetch(&mut self, window: &Window, now: Timestamp) -> Result<Vec<Fetched>, ConnectorError> {
         match self {
             Source::Maildir(maildir) => maildir.fetch(window),
             Source::Folder(folder) => folder.fetch(window).await,
@@ -76,7 +79,22 @@ impl Source {
                 hub.health().await?;
                 hub.fetch(window).await
             }
+            Source::Forge(forge) => forge.fetch(window, now).await,
         }
+    }
+
+    /// Takes up what [`Source::bookmark`] gave the last time.
+    pub fn resume(&mut self, bookmark: &str) {
+        if let Source::Forge(forge) = self {
+            forge.resume(bookmark);
+        }
+    }
+
+    /// Returns what the source is to be given back the next time, once all that it gave is taken in.
+    ///
+    /// It spares work, and nothing depends on it.
+    pub fn bookmark(&self) -> Option<String> {
+        if let Source::Forge(forge) = self { Some(forge.bookmark()) } else { None }
     }
 
     /// Marks an answered message as read, where that means something there.
@@ -85,6 +103,8 @@ impl Source {
             // A mail program's flags are its own business.
             Source::Maildir(_) | Source::Folder(_) => Ok(()),
             Source::Hub(hub) => hub.mark_read(id).await,
+            // What was said there is not read or unread.
+            Source::Forge(_) => Ok(()),
         }
     }
 }
@@ -100,6 +120,8 @@ pub enum Transport {
     Sendmail(sendmail::Transport),
     /// A State Hub.
     Hub(Box<hub::Hub>),
+    /// Comments on a forge.
+    Forge(Box<forge::Forge>),
     /// Nothing at all: what would be sent is only noted.
     Null,
 }
@@ -112,6 +134,7 @@ impl Transport {
             Transport::Folder(outbox) => outbox.capabilities(),
             Transport::Sendmail(sendmail) => sendmail.capabilities(),
             Transport::Hub(hub) => hub.capabilities(),
+            Transport::Forge(forge) => forge.capabilities(),
             Transport::Null => Capabilities { dedupes: true, can_find: true },
         }
     }
@@ -127,6 +150,7 @@ impl Transport {
             Transport::Sendmail(_) => mail::write::write(outgoing)
                 .map(|_| ())
                 .map_err(|error| Outcome::Failed { reason: error.to_string() }),
+            Transport::Forge(forge) => forge.prepare(outgoing),
             Transport::Hub(_) | Transport::Null => Ok(()),
         }
     }
@@ -138,6 +162,7 @@ impl Transport {
             Transport::Folder(outbox) => outbox.send(outgoing, now),
             Transport::Sendmail(sendmail) => sendmail.send(outgoing, Some(lock), now).await,
             Transport::Hub(hub) => hub.send(outgoing, now).await,
+            Transport::Forge(forge) => forge.send(outgoing, now).await,
             Transport::Null => Outcome::Failed { reason: "the transport `null` sends nothing".to_owned() },
         }
     }
@@ -150,12 +175,12 @@ impl Transport {
         match self {
             Transport::Maildir(outbox) => outbox.flush(),
             Transport::Folder(outbox) => outbox.flush(),
-            Transport::Sendmail(_) | Transport::Hub(_) | Transport::Null => Ok(()),
+            Transport::Sendmail(_) | Transport::Hub(_) | Transport::Forge(_) | Transport::Null => Ok(()),
         }
     }
 
-    /// Asks whether a key has arrived.
-    pub async fn find(&self, key: &Key) -> Found {
+    /// Asks whether a key has arrived; `thread` is where it went.
+    pub async fn find(&self, key: &Key, thread: &str, now: Timestamp) -> Found {
         match self {
             Transport::Maildir(outbox) => outbox.find(key),
             Transport::Folder(outbox) => outbox.find(key),
@@ -163,6 +188,7 @@ impl Transport {
                 Found::Unknown { reason: "a sendmail program cannot be asked".to_owned() }
             }
             Transport::Hub(hub) => hub.find(key).await,
+            Transport::Forge(forge) => forge.find(key, thread, now).await,
             Transport::Null => Found::No,
         }
     }

@@ -456,7 +456,7 @@ fn a_mistake_in_the_wiring_is_named_with_its_line() {
     fs::write(desk.home().join(".config/git-drafts/config.toml"), bad).unwrap();
     desk.drafts(&["tick"]).fails(128);
     assert_snapshot!(desk.seen(), @"
-    2> error: ~/.config/git-drafts/config.toml:10: unknown field `transprt`, expected one of `kind`, `path`, `sent`, `address`, `transport`, `brain`, `command`, `routes`, `url`, `agent`, `token`, `dedupes`, `can_find`, `thread_tail`, `acts_on_mentions`, `page`, `timeout_seconds`, `paths`, `fields`, `model`, `key`, `tunnel`, `environment`, `facts`, `retries`, `concurrency`, `calls_per_tick_max`, `give_up_after`, `fallback`, `shadow`
+    2> error: ~/.config/git-drafts/config.toml:10: unknown field `transprt`, expected one of `kind`, `path`, `sent`, `format`, `address`, `transport`, `brain`, `command`, `routes`, `url`, `agent`, `token`, `dedupes`, `can_find`, `thread_tail`, `acts_on_mentions`, `page`, `timeout_seconds`, `paths`, `fields`, `model`, `key`, `tunnel`, `environment`, `facts`, `retries`, `concurrency`, `calls_per_tick_max`, `give_up_after`, `fallback`, `shadow`, `login`, `repositories`, `take`, `comment`, `to`
     2> hint: did you mean `transport`?
     exit 128
     ");

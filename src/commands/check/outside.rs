@@ -91,7 +91,7 @@ fn note(look: &Look<'_>, report: &mut Report) {
 /// Looks at every source and transport.
 pub async fn connectors(look: &Look<'_>, report: &mut Report) {
     let wiring = &look.session.wiring;
-    let mut credentials: Vec<(&str, &SecretRef)> = Vec::new();
+    let mut credentials: Vec<(&str, &str, &SecretRef)> = Vec::new();
     for source in &wiring.sources {
         let name = &source.name;
         match &source.kind {
@@ -121,7 +121,10 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
                 ),
             },
             SourceKind::Hub(hub) => {
-                credentials.extend(hub.token.as_ref().map(|token| (name.as_str(), token)))
+                credentials.extend(hub.token.as_ref().map(|token| ("hub", name.as_str(), token)))
+            }
+            SourceKind::Forge(forge) => {
+                credentials.extend(forge.token.as_ref().map(|token| ("forge", name.as_str(), token)))
             }
         }
     }
@@ -160,24 +163,31 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
                 }
             }
             TransportKind::Hub(hub) => {
-                let token = hub.token.as_ref().map(|token| (name.as_str(), token));
-                credentials
-                    .extend(token.filter(|(_, token)| !credentials.iter().any(|(_, known)| known == token)));
+                let token = hub.token.as_ref().map(|token| ("hub", name.as_str(), token));
+                credentials.extend(
+                    token.filter(|(.., token)| !credentials.iter().any(|(.., known)| known == token)),
+                );
+            }
+            TransportKind::Forge(forge) => {
+                let token = forge.token.as_ref().map(|token| ("forge", name.as_str(), token));
+                credentials.extend(
+                    token.filter(|(.., token)| !credentials.iter().any(|(.., known)| known == token)),
+                );
             }
             TransportKind::Null => {
                 report.fine("transport", format!("transport `{name}` rehearses and sends nothing"))
             }
         }
     }
-    for (name, token) in credentials {
+    for (kind, name, token) in credentials {
         // The secret itself goes nowhere.
         match token.resolve(|variable| env::var_os(variable)).await {
-            Ok(_) => report.fine("credential", format!("hub `{name}` has its credential in {token}")),
+            Ok(_) => report.fine("credential", format!("{kind} `{name}` has its credential in {token}")),
             Err(error) => match error.hint() {
-                Some(hint) => report.wrong("credential", format!("hub `{name}`: {error}"), hint),
+                Some(hint) => report.wrong("credential", format!("{kind} `{name}`: {error}"), hint),
                 None => report.wrong(
                     "credential",
-                    format!("hub `{name}`: {error}"),
+                    format!("{kind} `{name}`: {error}"),
                     format!("look at `token` of `{name}` in the wiring"),
                 ),
             },

@@ -148,6 +148,7 @@ fn parse(source: &str, bytes: &[u8]) -> Result<Message, String> {
         cc,
         reply_to,
         subject: text::one_line(subject, SUBJECT_CHARS_MAX),
+        has_thread_subject: false,
         date,
         in_reply_to: place.in_reply_to,
         references: place.references,
