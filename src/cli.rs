@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    CommandError, Context, Exit, Result, allow, approve, check, demo, diff, edit, hook, init, list, log, man,
-    pause, reject, resolve, run, send, shadow, show, stats, status, tick,
+    CommandError, Context, Exit, Result, allow, approve, check, demo, diff, digest, edit, hook, init, list,
+    log, man, pager, pause, reject, resolve, review, run, send, shadow, show, stats, status, tick,
 };
 use crate::diagnostics::{self, Credentials};
 use crate::ui::{ColorChoice, Ui};
@@ -108,17 +108,43 @@ enum Verb {
         /// Print what a language model was asked
         #[arg(long, conflicts_with = "outgoing")]
         prompt: bool,
+        /// Print the file as it is, as where standard output is no terminal
+        #[arg(long, conflicts_with_all = ["outgoing", "prompt"])]
+        raw: bool,
+        /// Lay it out for reading, as on a terminal
+        #[arg(long, conflicts_with_all = ["outgoing", "prompt", "raw"])]
+        rendered: bool,
+        /// Use no pager
+        #[arg(long)]
+        no_pager: bool,
+    },
+    /// Print the drafts that wait as one text in Markdown, for a mail or a chat
+    Digest {
+        /// Use no pager
+        #[arg(long)]
+        no_pager: bool,
     },
     /// Show what you changed against what was drafted
     Diff {
         /// The first letters of its id, or its file; all without one
         id: Option<String>,
+        /// Use no pager
+        #[arg(long)]
+        no_pager: bool,
     },
     /// Open drafts in your editor
     Edit {
         /// The first letters of their ids, or their files
         #[arg(required = true)]
         ids: Vec<String>,
+    },
+    /// Show one draft after the other and ask; one commit at the end
+    Review {
+        /// The first letters of their ids, or their files; all that wait without one
+        ids: Vec<String>,
+        /// Words in the place of marks and rules, for whoever has the screen read aloud
+        #[arg(long)]
+        plain: bool,
     },
     /// Set drafts to approved and stage them; the commit sends
     Approve {
@@ -163,6 +189,12 @@ enum Verb {
         /// Show this many of the newest lines
         #[arg(short = 'n', value_name = "COUNT", default_value_t = 20)]
         count: usize,
+        /// Show with an approval what was changed since the draft, word by word
+        #[arg(short, long, requires = "id")]
+        patch: bool,
+        /// Use no pager
+        #[arg(long)]
+        no_pager: bool,
         #[command(flatten)]
         format: Format,
     },
@@ -380,9 +412,21 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::List { format: Format { json, porcelain } } => {
             list::run(context, &list::Options { json, porcelain })
         }
-        Verb::Show { id, outgoing, prompt } => show::run(context, &show::Options { id, outgoing, prompt }),
-        Verb::Diff { id } => diff::run(context, id.as_deref()),
+        Verb::Show { id, outgoing, prompt, raw, rendered, no_pager } => {
+            let rendered = rendered || (context.ui.is_terminal() && !raw);
+            let _pager = pager::start(context, no_pager);
+            show::run(context, &show::Options { id, outgoing, prompt, rendered })
+        }
+        Verb::Digest { no_pager } => {
+            let _pager = pager::start(context, no_pager);
+            digest::run(context)
+        }
+        Verb::Diff { id, no_pager } => {
+            let _pager = pager::start(context, no_pager);
+            diff::run(context, id.as_deref())
+        }
         Verb::Edit { ids } => edit::run(context, &ids),
+        Verb::Review { ids, plain } => review::run(context, &review::Options { ids, plain }),
         Verb::Approve { ids, edit, commit, message } => {
             approve::run(context, &approve::Options { ids, edit, commit, message })
         }
@@ -405,8 +449,9 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
             };
             resolve::run(context, &id, word)
         }
-        Verb::Log { id, count, format: Format { json, porcelain } } => {
-            log::run(context, &log::Options { id, count, json, porcelain })
+        Verb::Log { id, count, patch, no_pager, format: Format { json, porcelain } } => {
+            let _pager = pager::start(context, no_pager);
+            log::run(context, &log::Options { id, count, patch, json, porcelain })
         }
         Verb::Stats { since, shadow, json } => stats::run(context, &stats::Options { since, shadow, json }),
         Verb::Shadow => wait_for(shadow::run(context)),

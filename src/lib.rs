@@ -8,7 +8,7 @@
 //! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`stdin`],
 //!   [`text`]
 //! - 1, the core, pure functions: [`approval`], [`automatic`], [`content`], [`delivery`], [`draft`],
-//!   [`escalation`], [`guard`], [`lesson`], [`policy`], [`prompt`], [`render`], [`reply`], [`secret`],
+//!   [`escalation`], [`guard`], [`lesson`], [`markdown`], [`policy`], [`prompt`], [`render`], [`reply`], [`secret`],
 //!   [`signature`]
 //! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`diagnostics`], [`git`], [`http`],
 //!   [`ledger`], [`notify`], [`shadow`], [`ui`]
@@ -41,6 +41,7 @@ pub mod http;
 pub mod id;
 pub mod ledger;
 pub mod lesson;
+pub mod markdown;
 pub mod message;
 pub mod notify;
 pub mod outgoing;

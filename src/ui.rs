@@ -3,12 +3,15 @@
 //! A reader that goes away (`git drafts list | head`) is success, not an error.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
 
 use anstyle::{AnsiColor, Color, Style};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Hint;
+use crate::markdown::{Form, Line, Look, Style as Page};
 use crate::text;
 
 /// When to colour.
@@ -40,11 +43,27 @@ pub enum Tone {
     Faint,
 }
 
+/// The longest line that a person may answer with: as much as a terminal takes.
+const LINE_BYTES_MAX: u64 = 4096;
+
 /// The terminal, or what stands in for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Ui {
     color_out: bool,
     color_err: bool,
+    /// The width of the terminal that stdout was at the beginning; a pager takes its place.
+    columns: Option<usize>,
+}
+
+/// A pager that shows what is printed; dropping it waits until the person has read.
+///
+/// As git does it, the pager takes the place of stdout, and of stderr where that is the terminal, too.
+pub struct Pager {
+    child: Child,
+    command: String,
+    out: OwnedFd,
+    err: Option<OwnedFd>,
+    ui: Ui,
 }
 
 impl Ui {
@@ -56,7 +75,46 @@ impl Ui {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
         };
-        Self { color_out: wanted(io::stdout().is_terminal()), color_err: wanted(io::stderr().is_terminal()) }
+        Self {
+            color_out: wanted(io::stdout().is_terminal()),
+            color_err: wanted(io::stderr().is_terminal()),
+            columns: terminal_columns(),
+        }
+    }
+
+    /// Returns the same without colours.
+    pub fn without_colours(self) -> Self {
+        Self { color_out: false, color_err: false, ..self }
+    }
+
+    /// Tells whether stdout is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Shows through a pager whatever is printed from now on, as long as what is returned lives; none where
+    /// it cannot be started.
+    pub fn page(self, command: &str) -> Option<Pager> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).stdin(Stdio::piped());
+        // As git has it: short text stays on the screen, colours are shown, nothing is cleared.
+        for (name, value) in [("LESS", "FRX"), ("LV", "-c")] {
+            if std::env::var_os(name).is_none() {
+                shell.env(name, value);
+            }
+        }
+        let out = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3).ok()?;
+        let err = if io::stderr().is_terminal() {
+            Some(rustix::io::fcntl_dupfd_cloexec(io::stderr(), 3).ok()?)
+        } else {
+            None
+        };
+        let mut child = shell.spawn().ok()?;
+        let input = child.stdin.take()?;
+        let taken = rustix::stdio::dup2_stdout(&input)
+            .and_then(|()| if err.is_some() { rustix::stdio::dup2_stderr(&input) } else { Ok(()) });
+        let pager = Pager { child, command: command.to_owned(), out, err, ui: self };
+        taken.ok().map(|()| pager)
     }
 
     /// Prints a line of data.
@@ -66,15 +124,63 @@ impl Ui {
 
     /// Returns the width of the terminal that stdout is, if it is one.
     pub fn columns(&self) -> Option<usize> {
-        terminal_columns()
+        terminal_columns().or(self.columns)
     }
 
     /// Prints a line of a table, cut at the edge of a terminal; a pipe gets all of it.
     pub fn row(&self, line: impl Display) {
         let line = line.to_string();
-        match terminal_columns() {
+        match self.columns() {
             Some(columns) => self.out(clipped(&line, columns)),
             None => self.out(line),
+        }
+    }
+
+    /// Returns how text is laid out on stdout.
+    pub fn style(&self) -> Page {
+        let form = if self.color_out { Form::Looks } else { Form::Marks };
+        Page { columns: self.columns(), form }
+    }
+
+    /// Prints lines of text.
+    pub fn lines(&self, lines: &[Line]) {
+        for line in lines {
+            let line: String = line.iter().map(|span| self.looked(span.look, &span.text)).collect();
+            self.out(line);
+        }
+    }
+
+    fn looked(&self, look: Look, text: &str) -> String {
+        let plain = Style::new();
+        let fg = |color: AnsiColor| plain.fg_color(Some(Color::Ansi(color)));
+        let style = match look {
+            Look::Plain => return text.to_owned(),
+            _ if !self.color_out => return text.to_owned(),
+            Look::Strong | Look::Heading => plain.bold(),
+            Look::Emphasis => plain.italic(),
+            Look::Code => fg(AnsiColor::Cyan),
+            Look::Link => fg(AnsiColor::Blue).underline(),
+            Look::Struck => plain.strikethrough(),
+            Look::Faint => plain.dimmed(),
+            Look::Added => fg(AnsiColor::Green),
+            Look::Removed => fg(AnsiColor::Red).bold(),
+        };
+        format!("{style}{text}{style:#}")
+    }
+
+    /// Tells whether a person can be asked something.
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stdout().is_terminal()
+    }
+
+    /// Asks for a line; none where nobody answers any more.
+    pub fn ask(&self, prompt: impl Display) -> Option<String> {
+        let mut stdout = io::stdout();
+        write!(stdout, "{prompt}").and_then(|()| stdout.flush()).ok()?;
+        let mut line = String::new();
+        match io::stdin().lock().take(LINE_BYTES_MAX).read_line(&mut line) {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(line),
         }
     }
 
@@ -139,6 +245,23 @@ impl Ui {
             Tone::Faint => plain.dimmed(),
         };
         format!("{style}{text}{style:#}")
+    }
+}
+
+impl Drop for Pager {
+    fn drop(&mut self) {
+        // The pager ends once nobody can write to it any more.
+        let _ = io::stdout().flush();
+        let _ = rustix::stdio::dup2_stdout(&self.out);
+        if let Some(err) = &self.err {
+            let _ = rustix::stdio::dup2_stderr(err);
+        }
+        // Whoever leaves before the end has read enough; a pager that does not start has shown nothing.
+        if self.child.wait().is_ok_and(|status| matches!(status.code(), Some(126 | 127))) {
+            self.ui.warn(format!("the pager `{}` did not start", text::one_line(&self.command, 80)));
+            self.ui
+                .hint("`--no-pager` prints without one; `git config --global core.pager less` sets another");
+        }
     }
 }
 
@@ -213,9 +336,9 @@ mod tests {
 
     #[test]
     fn without_colour_there_are_no_escapes() {
-        let ui = Ui { color_out: false, color_err: false };
+        let ui = Ui { color_out: false, color_err: false, columns: None };
         assert_eq!(ui.paint(Tone::Bad, "x"), "x");
-        let ui = Ui { color_out: true, color_err: false };
+        let ui = Ui { color_out: true, color_err: false, columns: None };
         assert_eq!(ui.paint(Tone::Bad, "x"), "\u{1b}[1m\u{1b}[31mx\u{1b}[0m");
     }
 }

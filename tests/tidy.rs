@@ -27,6 +27,7 @@ const ORDER: [&[&str]; 5] = [
         "approval",
         "delivery",
         "lesson",
+        "markdown",
         "render",
         "signature",
     ],

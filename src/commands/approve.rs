@@ -1,11 +1,11 @@
 //! Sets drafts to approved and stages them, as `git add` would; the commit is what approves.
 
-use super::{CommandError, Context, Exit, Result, Session, edit};
+use super::{CommandError, Context, Exit, Result, Session, edit, hook};
 use crate::desk::{self, Desk};
 use crate::draft::{Draft, Status};
 use crate::error::FileError;
 use crate::git;
-use crate::id::DraftId;
+use crate::id::{DraftId, ObjectId};
 use crate::ledger::Snapshot;
 use crate::policy;
 use crate::text;
@@ -49,7 +49,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         (None, _) => format!("Approve {} drafts", ids.len()),
     };
     if options.commit {
-        return commit(context, &session, &paths, &message);
+        return commit(context, &session, &paths, &[], &message);
     }
     context.ui.say("approved, and staged; \"git commit\" sends");
     Ok(Exit::Done)
@@ -70,9 +70,23 @@ fn refuse_unsendable(session: &Session, desk: &Desk, path: &str) -> Result<()> {
 }
 
 /// Commits just these paths with the operator's own git: hooks, signature and identity are theirs.
-pub fn commit(context: &Context, session: &Session, paths: &[String], message: &str) -> Result<Exit> {
+///
+/// `shown` are the paths whose text a person was shown, each with its blob: the hook refuses the commit
+/// if it holds another one ([`hook::SHOWN_VARIABLE`]).
+pub fn commit(
+    context: &Context,
+    session: &Session,
+    paths: &[String],
+    shown: &[(String, ObjectId)],
+    message: &str,
+) -> Result<Exit> {
     let mut command = session.repository.command();
     git::program::with_own_variables(command.args(["commit", "--only", "-m", message, "--"]).args(paths));
+    command.env_remove(hook::SHOWN_VARIABLE);
+    if !shown.is_empty() {
+        let lines: Vec<String> = shown.iter().map(|(path, blob)| format!("{blob} {path}")).collect();
+        command.env(hook::SHOWN_VARIABLE, lines.join("\n"));
+    }
     let status = command.status().map_err(|error| CommandError::System { what: "git".to_owned(), error })?;
     if status.success() {
         return Ok(Exit::Done);
@@ -82,15 +96,20 @@ pub fn commit(context: &Context, session: &Session, paths: &[String], message: &
     Ok(Exit::NeedsYou)
 }
 
+/// Refuses where `main` is not checked out.
+pub fn check_on_main(session: &Session) -> Result<()> {
+    if session.repository.head()? == git::Head::Branch(git::MAIN.to_owned()) {
+        return Ok(());
+    }
+    Err(CommandError::refused(
+        "`main` is not checked out here, and only what is on `main` is sent",
+        "`git switch main`, or edit the file on your branch and merge it",
+    ))
+}
+
 /// Returns the worktree path of a draft that is on the desk.
 pub fn path_of(session: &Session, desk: &Desk, id: &DraftId) -> Result<String> {
-    let head = session.repository.head()?;
-    if head != git::Head::Branch(git::MAIN.to_owned()) {
-        return Err(CommandError::refused(
-            "`main` is not checked out here, and only what is on `main` is sent",
-            "`git switch main`, or edit the file on your branch and merge it",
-        ));
-    }
+    check_on_main(session)?;
     desk.find(id).map(|file| file.path.clone()).ok_or_else(|| {
         CommandError::refused(format!("{id} is not on the desk"), format!("`git drafts log {id}` tells why"))
     })

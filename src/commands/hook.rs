@@ -41,6 +41,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// The variable that says how hooks wait: `wait`, `detach`, or `off`.
 pub const HOOK_VARIABLE: &str = "GIT_DRAFTS_HOOK";
 
+/// The variable by which `review` says what it showed: a blob and a path a line.
+pub const SHOWN_VARIABLE: &str = "GIT_DRAFTS_SHOWN";
+
 /// What the command line says.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -243,7 +246,8 @@ fn prepare(context: &Context, repository: &Repository, options: &Options) -> Res
         return Ok(Exit::Done);
     }
     let index = env::var_os("GIT_INDEX_FILE").map(|index| repository.place().join(PathBuf::from(index)));
-    let preview = look(context, repository, index.as_deref())?;
+    let mut preview = look(context, repository, index.as_deref())?;
+    preview.wrong.extend(not_as_shown(repository, index.as_deref())?);
     for doubt in &preview.doubtful {
         context.ui.warn(doubt);
         doubt.hint().iter().for_each(|hint| context.ui.hint(hint));
@@ -323,6 +327,24 @@ fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Res
         }
     }
     Ok(preview)
+}
+
+/// Returns the paths that `review` has shown and that would be committed with another text: git reads the
+/// worktree itself, and an editor may have been faster.
+fn not_as_shown(repository: &Repository, index: Option<&Path>) -> Result<Vec<crate::error::FileError>> {
+    let Ok(shown) = env::var(SHOWN_VARIABLE) else { return Ok(Vec::new()) };
+    let staged = repository.drafts_in_index(index)?;
+    let is_staged = |path: &str, blob: &str| {
+        staged.iter().any(|entry| entry.name == path && entry.id.to_string() == blob)
+    };
+    let wrong =
+        shown.lines().filter_map(|line| line.split_once(' ')).filter(|(blob, path)| !is_staged(path, blob));
+    Ok(wrong
+        .map(|(_, path)| {
+            crate::error::FileError::new(path, "it has changed since it was shown")
+                .with_hint("look at it again: `git drafts review`")
+        })
+        .collect())
 }
 
 /// Says early what the sender would say later; the sender decides.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Context, Exit, Result, Session};
+use super::{Context, Exit, Result, Session, sheet};
 use crate::desk::Desk;
 use crate::draft::Draft;
 use crate::entry::{Entry, Fact, drafted};
@@ -18,6 +18,8 @@ pub struct Options {
     pub id: Option<String>,
     /// How many of the newest lines are shown without an id.
     pub count: usize,
+    /// Show with an approval what was changed since the draft, word by word.
+    pub patch: bool,
     /// Print JSON.
     pub json: bool,
     /// Print lines for scripts.
@@ -142,6 +144,18 @@ fn print_story(
                 claimed.commit.short(),
                 claimed.approver
             ));
+            if options.patch
+                && let Some(before) = snapshot.file(id, "drafted", "md")?
+            {
+                let after = session.repository.read(claimed.blob)?;
+                let (before, after) = (String::from_utf8_lossy(&before), String::from_utf8_lossy(&after));
+                let changes = sheet::changes(&before, &after, ui.style());
+                // The heading says what the line before it has said.
+                ui.lines(changes.get(1..).unwrap_or_default());
+                if !changes.is_empty() {
+                    ui.out("");
+                }
+            }
             for line in &claimed.overrides {
                 ui.out(format!("{at}  {}           {}", fit("allowed", 10), text::one_line(line, 300)));
             }

@@ -1,5 +1,6 @@
 //! Gathers what there is to know about every draft that is not finished; `status` and `list` print it.
 
+use std::cmp::Reverse;
 use std::fs;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +16,7 @@ use crate::error::FileError;
 use crate::git::DRAFTS;
 use crate::id::{DraftId, ObjectId};
 use crate::outgoing::Capabilities;
+use crate::plan::Tier;
 
 /// Where a draft stands, in the order in which `status` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +91,12 @@ impl Item {
     /// Returns how long it is here.
     pub fn age(&self, now: Timestamp) -> Option<SignedDuration> {
         self.since.map(|since| now.duration_since(since))
+    }
+
+    /// Orders drafts as they are read: the gravest first, while one is fresh, and of these the oldest.
+    pub fn gravest_first(&self) -> (Reverse<Option<Tier>>, Option<Timestamp>, DraftId) {
+        let tier = self.draft.as_ref().map(|draft| draft.machine.tier);
+        (Reverse(tier), self.since, self.id.clone())
     }
 
     /// Tells whether nothing goes on without a person.

@@ -29,28 +29,11 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let session = Session::open(context)?;
     let desk = Desk::read(&session.repository)?;
     let snapshot = Snapshot::of(&session.repository)?;
-    let Some(top) = session.repository.worktree() else {
-        return Err(CommandError::refused("a bare repository has no files to remove", "work in a clone"));
-    };
     let mut paths = Vec::new();
     for prefix in &options.ids {
         let id = session.resolve(&desk, &snapshot, prefix)?;
         let path = path_of(&session, &desk, &id)?;
-        let file = top.join(&path);
-        match fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(CommandError::system(&file, error));
-            }
-            _ => {}
-        }
-        desk::stage(&session.repository, &path)?;
-        if let Some(reason) = &options.message {
-            let folder = session.repository.own_dir().join(REASONS);
-            let noted = folder.join(id.as_str());
-            fs::create_dir_all(&folder)
-                .and_then(|()| fs::write(&noted, text::one_line(reason, 200)))
-                .map_err(|error| CommandError::system(&noted, error))?;
-        }
+        remove(&session, &id, &path, options.message.as_deref())?;
         paths.push(path);
     }
     if options.commit {
@@ -59,10 +42,33 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
             None if paths.len() == 1 => "Reject a draft".to_owned(),
             None => format!("Reject {} drafts", paths.len()),
         };
-        return commit(context, &session, &paths, &message);
+        return commit(context, &session, &paths, &[], &message);
     }
     context.ui.say("removed, and staged; \"git commit\" rejects");
     Ok(Exit::Done)
+}
+
+/// Removes a draft's file, stages that, and notes the reason for the commit that it belongs to.
+pub fn remove(session: &Session, id: &DraftId, path: &str, reason: Option<&str>) -> Result<()> {
+    let Some(top) = session.repository.worktree() else {
+        return Err(CommandError::refused("a bare repository has no files to remove", "work in a clone"));
+    };
+    let file = top.join(path);
+    match fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(CommandError::system(&file, error));
+        }
+        _ => {}
+    }
+    desk::stage(&session.repository, path)?;
+    if let Some(reason) = reason {
+        let folder = session.repository.own_dir().join(REASONS);
+        let noted = folder.join(id.as_str());
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&noted, text::one_line(reason, 200)))
+            .map_err(|error| CommandError::system(&noted, error))?;
+    }
+    Ok(())
 }
 
 /// Forgets the reasons of rejections that were taken back before they were committed: the draft is in

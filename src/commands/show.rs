@@ -1,9 +1,11 @@
 //! Shows one draft: as its file, or as the exact bytes that would leave.
 
 use super::dispatch::rendered;
+use super::early::Early;
 use super::judgement::{self, Case, Stop};
 use super::leaving::{self, Leaving};
 use super::secrets::{self, Make};
+use super::sheet::{self, Sheet};
 use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session, links};
 use crate::config::TransportKind;
@@ -28,6 +30,8 @@ pub struct Options {
     pub outgoing: bool,
     /// Print what a language model was asked.
     pub prompt: bool,
+    /// Print it laid out for reading; as its file if not.
+    pub rendered: bool,
 }
 
 /// Runs the command.
@@ -44,6 +48,12 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         context.ui.raw(text::visible(&prompt(&snapshot, &id)?).as_bytes());
         return Ok(Exit::Done);
     }
+    if options.rendered {
+        show_sheet(context, &session, &desk, &snapshot, &id)?;
+        tell_approval(context, &session, &desk, &snapshot, &id)?;
+        tell_secrets(context, &session, &desk, &snapshot, &id)?;
+        return Ok(Exit::Done);
+    }
     let (path, file) = current(&session, &desk, &snapshot, &id)?;
     context.ui.raw(text::visible(&file).as_bytes());
     if let (Ok(found), Some(policy)) = (Draft::parse(&path, &file), session.believed_policy()) {
@@ -53,6 +63,33 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     tell_approval(context, &session, &desk, &snapshot, &id)?;
     tell_secrets(context, &session, &desk, &snapshot, &id)?;
     Ok(Exit::Done)
+}
+
+/// Shows a draft as `review` does, and what was changed in it.
+fn show_sheet(
+    context: &Context,
+    session: &Session,
+    desk: &Desk,
+    snapshot: &Snapshot<'_>,
+    id: &DraftId,
+) -> Result<()> {
+    let sheet = match desk.find(id) {
+        Some(found) => Sheet::read(context, session, desk, snapshot, &Early::load(context), found)?,
+        None => {
+            let (path, file) = current(session, desk, snapshot, id)?;
+            Sheet::kept(id, path, file, &snapshot.story(id)?)
+        }
+    };
+    let style = context.ui.style();
+    context.ui.lines(&sheet.lines("", context.now(), style));
+    if let Some(before) = snapshot.file(id, "drafted", "md")? {
+        let changes = sheet::changes(&String::from_utf8_lossy(&before), &sheet.file, style);
+        if !changes.is_empty() {
+            context.ui.out("");
+            context.ui.lines(&changes);
+        }
+    }
+    Ok(())
 }
 
 /// Returns what a language model was asked before this draft was made.

@@ -517,7 +517,9 @@ impl Repository {
 
     /// Returns the blob that the index holds for a path.
     pub fn staged(&self, path: &str) -> Result<Option<ObjectId>> {
-        let index = self.inner.index().map_err(|error| no_index(&error))?;
+        let mut index = self.inner.index().map_err(|error| no_index(&error))?;
+        // One that was read before may be older than what was staged since.
+        index.read(false).map_err(|error| no_index(&error))?;
         Ok(index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id)))
     }
 

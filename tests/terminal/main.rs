@@ -1,0 +1,11 @@
+//! What needs a real terminal, or a real shell: `review`, the pager, completion.
+//!
+//! Needs `tmux`; for completion `bash` with its completion, `zsh` and `fish`. Where one is missing the
+//! test says so and passes.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod pager;
+mod review;
+mod tmux;
