@@ -10,10 +10,12 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    CommandError, Context, Exit, Result, allow, approve, check, demo, diff, digest, edit, hook, init, list,
-    log, man, pager, pause, reject, resolve, review, run, send, shadow, show, stats, status, tick,
+    CommandError, Context, Exit, Result, allow, approve, check, demo, diff, digest, edit, evidence, hook,
+    init, list, log, man, pager, pause, reject, resolve, review, run, schedule, send, shadow, show, stats,
+    status, tick,
 };
 use crate::diagnostics::{self, Credentials};
+use crate::evidence::Claim;
 use crate::ui::{ColorChoice, Ui};
 
 /// git's code for a fatal error.
@@ -69,7 +71,19 @@ enum Verb {
         take_over: bool,
     },
     /// Take in new messages, then send what is approved; for a timer or cron
-    Run,
+    Run {
+        /// What calls it, as `schedule` writes it
+        #[arg(long, value_name = "WHAT")]
+        trigger: Option<ClaimWord>,
+        /// End what takes longer; half an hour with --trigger
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        seconds_max: Option<u64>,
+    },
+    /// Let a timer or cron call `run`
+    Schedule {
+        #[command(subcommand)]
+        command: ScheduleVerb,
+    },
     /// Draft nothing and send nothing until `resume`
     Pause {
         /// For how long: 30m, 2h, 7d or 4w
@@ -210,6 +224,12 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Print what runs did, as one JSON object for an audit
+    Evidence {
+        /// Only runs since then: 2026-11-20, or 30d, 4w, 12h ago
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+    },
     /// Look at everything that the promises rest on
     Check {
         /// Mend what is safe to mend
@@ -241,6 +261,39 @@ enum Verb {
     },
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ClaimWord {
+    Timer,
+    Cron,
+}
+
+#[derive(Debug, Subcommand)]
+enum ScheduleVerb {
+    /// Write the units of a systemd timer, or a block of your crontab
+    Install {
+        /// Switch it on as well
+        #[arg(long)]
+        enable: bool,
+        /// How often: 1m to 30m or 1h to 12h that divide an hour or a day, or 1d
+        #[arg(long, value_name = "TIME")]
+        every: Option<String>,
+        /// Use your crontab, and not systemd
+        #[arg(long)]
+        cron: bool,
+        /// Without a clean dry run before
+        #[arg(long)]
+        force: bool,
+    },
+    /// Show what is installed, when it runs next, and whether it is as this version writes it
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Switch it off and remove it
+    Remove,
+}
+
 #[derive(Debug, Args)]
 struct Format {
     /// Print JSON
@@ -268,6 +321,12 @@ struct TickArguments {
     /// Leave the shadows to whoever asks them later
     #[arg(long, hide = true)]
     shadow_later: bool,
+    /// Say once, and not at every tick, what is away
+    #[arg(short, long)]
+    quiet: bool,
+    /// The run that wants to know what was done
+    #[arg(long, hide = true, value_name = "PID")]
+    part_of: Option<u32>,
     #[command(flatten)]
     format: Format,
 }
@@ -286,6 +345,9 @@ struct SendArguments {
     /// Leave the terminal's session, and stay for undo windows
     #[arg(long, hide = true)]
     detached: bool,
+    /// The run that wants to know what was done
+    #[arg(long, hide = true, value_name = "PID")]
+    part_of: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -387,10 +449,23 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
     match command {
         Verb::Demo { folder } => demo::run(context, folder.as_deref()),
         Verb::Init { folder, take_over } => init::run(context, folder.as_deref(), take_over),
-        Verb::Run => run::run(context),
+        Verb::Run { trigger, seconds_max } => {
+            let trigger = trigger.map(|word| match word {
+                ClaimWord::Timer => Claim::Timer,
+                ClaimWord::Cron => Claim::Cron,
+            });
+            wait_for(run::run(context, run::Options { trigger, seconds_max }))
+        }
+        Verb::Schedule { command } => match command {
+            ScheduleVerb::Install { enable, every, cron, force } => {
+                schedule::install(context, &schedule::Options { enable, every, cron, force })
+            }
+            ScheduleVerb::Status { json } => schedule::status(context, json),
+            ScheduleVerb::Remove => schedule::remove(context),
+        },
         Verb::Pause { length, why } => pause::pause(context, length.as_deref(), why.as_deref()),
         Verb::Resume => pause::resume(context),
-        Verb::Tick(TickArguments { dry_run, brain, max, all, shadow_later, format }) => {
+        Verb::Tick(TickArguments { dry_run, brain, max, all, shadow_later, quiet, part_of, format }) => {
             let options = tick::Options {
                 dry_run,
                 brain,
@@ -399,12 +474,14 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
                 json: format.json,
                 porcelain: format.porcelain,
                 shadow_later,
+                quiet,
+                part_of,
             };
             wait_for(tick::run(context, &options))
         }
-        Verb::Send(SendArguments { to_dir, json, quiet, detached }) => {
+        Verb::Send(SendArguments { to_dir, json, quiet, detached, part_of }) => {
             let to_dir = to_dir.map(|folder| std::path::absolute(&folder).unwrap_or(folder));
-            wait_for(send::run(context, &send::Options { to_dir, detached, json, quiet }))
+            wait_for(send::run(context, &send::Options { to_dir, detached, json, quiet, part_of }))
         }
         Verb::Status { format: Format { json, porcelain }, exit_code } => {
             status::run(context, &status::Options { json, porcelain, exit_code })
@@ -454,6 +531,7 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
             log::run(context, &log::Options { id, count, patch, json, porcelain })
         }
         Verb::Stats { since, shadow, json } => stats::run(context, &stats::Options { since, shadow, json }),
+        Verb::Evidence { since } => evidence::run(context, since.as_deref()),
         Verb::Shadow => wait_for(shadow::run(context)),
         Verb::Check { fix, json } => wait_for(check::run(context, &check::Options { fix, json })),
         Verb::Man { folder } => man::run(context, &folder, Cli::command().bin_name("git-drafts")),

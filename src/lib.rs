@@ -8,9 +8,9 @@
 //! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`stdin`],
 //!   [`text`]
 //! - 1, the core, pure functions: [`approval`], [`automatic`], [`content`], [`delivery`], [`draft`],
-//!   [`escalation`], [`guard`], [`lesson`], [`markdown`], [`policy`], [`prompt`], [`render`], [`reply`], [`secret`],
-//!   [`signature`]
-//! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`diagnostics`], [`git`], [`http`],
+//!   [`escalation`], [`guard`], [`lesson`], [`markdown`], [`policy`], [`prompt`], [`render`], [`reply`], [`schedule`],
+//!   [`secret`], [`signature`]
+//! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`diagnostics`], [`evidence`], [`git`], [`http`],
 //!   [`ledger`], [`notify`], [`shadow`], [`ui`]
 //! - 3, the commands: [`commands`]
 //! - 4, the arguments: [`cli`] (and `main.rs`)
@@ -33,6 +33,7 @@ pub mod durable;
 pub mod entry;
 pub mod error;
 pub mod escalation;
+pub mod evidence;
 pub mod failpoint;
 pub mod fold;
 pub mod git;
@@ -50,6 +51,7 @@ pub mod policy;
 pub mod prompt;
 pub mod render;
 pub mod reply;
+pub mod schedule;
 pub mod secret;
 pub mod shadow;
 pub mod signature;

@@ -29,6 +29,7 @@ const ORDER: [&[&str]; 5] = [
         "lesson",
         "markdown",
         "render",
+        "schedule",
         "signature",
     ],
     &[
@@ -41,6 +42,7 @@ const ORDER: [&[&str]; 5] = [
         "desk",
         "notify",
         "shadow",
+        "evidence",
         "ui",
         "diagnostics",
     ],
@@ -49,7 +51,7 @@ const ORDER: [&[&str]; 5] = [
 ];
 
 /// Edges that the order alone would let name each other, and must not: who, and whom.
-const STRANGERS: [(&str, &[&str]); 10] = [
+const STRANGERS: [(&str, &[&str]); 11] = [
     ("http", &["git"]),
     ("connector", &["git"]),
     ("config", &["git"]),
@@ -58,6 +60,7 @@ const STRANGERS: [(&str, &[&str]); 10] = [
     ("desk", &["http", "connector", "config", "brain", "ledger"]),
     ("notify", &["git", "http", "connector", "config", "brain", "ledger", "desk"]),
     ("shadow", &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify"]),
+    ("evidence", &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify", "shadow"]),
     ("ui", &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify"]),
     ("diagnostics", &["git", "http", "connector", "config", "brain", "ledger", "desk", "notify", "ui"]),
 ];

@@ -11,11 +11,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::dispatch::{self, Event, Pass, What};
+use super::record::{self, Begun};
 use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session, judgement, show};
 use crate::delivery::OnDesk;
 use crate::desk::Desk;
 use crate::draft::Status;
+use crate::evidence::{Ending, Part, Trigger};
 use crate::git::Repository;
 use crate::git::lock::OwnLock;
 use crate::id::{DraftId, shown_length};
@@ -37,6 +39,8 @@ pub struct Options {
     pub json: bool,
     /// Say once, and not at every run, what waits for a person.
     pub quiet: bool,
+    /// The process of the run that this is a part of, which wants to read what was done.
+    pub part_of: Option<u32>,
 }
 
 /// Runs the command.
@@ -49,13 +53,25 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     if let Some(folder) = &options.to_dir {
         return write_to(context, &session, folder);
     }
+    let by = if options.detached { Trigger::Hook } else { record::trigger(None) };
+    let begun = Begun::new(context, "send", by);
+    let mut part = Part::default();
+    let ended = send(context, &session, options, &mut part).await;
+    begun.ended(&session, part, &ended, options.part_of);
+    ended
+}
+
+async fn send(context: &Context, session: &Session, options: &Options, part: &mut Part) -> Result<Exit> {
     let mut connectors = Connectors::new(&session.wiring, context);
     let mut stayed = Duration::ZERO;
     while let Some(lock) = lock_or_leave_mark(&session.repository)? {
         take_mark(&session.repository)?;
-        let mut pass = dispatch::pass(context, &session, &mut connectors, &lock).await?;
+        let mut pass = dispatch::pass(context, session, &mut connectors, &lock).await?;
+        for event in &pass.events {
+            account(part, event);
+        }
         if options.quiet {
-            leave_out_what_was_told(&session, &mut pass);
+            leave_out_what_was_told(session, &mut pass);
         }
         print(context, &pass, options.json);
         // The lock is free while this sender waits, so that others need not.
@@ -72,8 +88,19 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
             _ => return Ok(Exit::Done),
         }
     }
+    part.ending = Ending::Busy;
     context.ui.say("another sender is at work, and looks again before it leaves");
     Ok(Exit::Done)
+}
+
+/// Counts an event for the record of this run; what a person should know of is a fault.
+fn account(part: &mut Part, event: &Event) {
+    let (id, connector, word) = (&event.id, &event.connector, word(&event.what));
+    tracing::info!(draft = %id, connector, event = word, "looked at");
+    Part::count(&mut part.sends, word);
+    if matches!(event.what, What::Failed(_) | What::Unsure(_)) {
+        part.fault(&format!("draft {id}: {word}"));
+    }
 }
 
 /// Leaves out the states that an earlier run has told already, for a timer whose output is mailed: one
@@ -169,21 +196,35 @@ fn stale(ours: bool) -> &'static str {
     if ours { "you wrote in the thread yourself" } else { "the thread moved on" }
 }
 
+/// Returns the word for what happened, in JSON and in records.
+fn word(what: &What) -> &'static str {
+    match what {
+        What::Sent => "sent",
+        What::Rehearsed => "rehearsed",
+        What::Held { .. } => "held",
+        What::Later { .. } => "later",
+        What::Failed(_) => "failed",
+        What::Unsure(_) => "unsure",
+        What::Stale { .. } => "stale",
+        What::Withdrawn(_) => "withdrawn",
+        What::Rejected(_) => "rejected",
+        What::EditedAfter => "edited_after",
+    }
+}
+
 fn json_of(event: &Event) -> serde_json::Value {
-    let (word, why) = match &event.what {
-        What::Sent => ("sent", None),
-        What::Rehearsed => ("rehearsed", None),
-        What::Held { why, .. } => ("held", Some(why.clone())),
-        What::Later { until, why } => ("later", Some(format!("{why}, until {until}"))),
-        What::Failed(why) => ("failed", Some(why.clone())),
-        What::Unsure(why) => ("unsure", Some(why.clone())),
-        What::Stale { ours } => ("stale", Some(stale(*ours).to_owned())),
-        What::Withdrawn(why) => ("withdrawn", Some(why.clone())),
-        What::Rejected(why) => ("rejected", Some(why.clone())),
-        What::EditedAfter => ("edited_after", None),
+    let why = match &event.what {
+        What::Sent | What::Rehearsed | What::EditedAfter => None,
+        What::Later { until, why } => Some(format!("{why}, until {until}")),
+        What::Stale { ours } => Some(stale(*ours).to_owned()),
+        What::Held { why, .. }
+        | What::Failed(why)
+        | What::Unsure(why)
+        | What::Withdrawn(why)
+        | What::Rejected(why) => Some(why.clone()),
     };
     serde_json::json!({
-        "id": event.id.as_str(), "event": word, "reason": why,
+        "id": event.id.as_str(), "event": word(&event.what), "reason": why,
         "connector": event.connector, "to": event.to, "subject": event.subject,
     })
 }

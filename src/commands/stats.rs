@@ -68,7 +68,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
 }
 
 /// Reads the time after which drafts count.
-fn since(text: &str, now: Timestamp) -> Result<Timestamp> {
+pub fn since(text: &str, now: Timestamp) -> Result<Timestamp> {
     let age = config::age(text).map(|age| now.checked_sub(age).unwrap_or(Timestamp::MIN));
     let day = || Some(text.parse::<Date>().ok()?.to_zoned(TimeZone::system()).ok()?.timestamp());
     age.or_else(|| text.parse().ok()).or_else(day).ok_or_else(|| CommandError::Usage {

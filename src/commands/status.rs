@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::overview::{Item, Place, items};
-use super::{CommandError, Context, Exit, Result, Session, pause, tick};
+use super::{CommandError, Context, Exit, Result, Session, evidence, pause, schedule, tick};
 use crate::desk::Desk;
 use crate::draft::Status;
 use crate::entry::Fact;
@@ -54,7 +54,13 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
 fn print(context: &Context, session: &Session, items: &[Item]) {
     let ui = &context.ui;
     let now = context.now();
-    ui.out(format!("On desk {}, {}.", context.shown(session.repository.place()), last_tick(session, now)));
+    let schedule = schedule::installed(context, session);
+    let next = schedule.map(|installed| format!(", {}", installed.sentence(now))).unwrap_or_default();
+    let place = context.shown(session.repository.place());
+    ui.out(format!("On desk {place}, {}{next}.", last_tick(session, now)));
+    for line in evidence::runs(session).lines(now) {
+        ui.out(line);
+    }
     if let Some(paused) = pause::paused(session, now) {
         let mut sentence = paused.sentence();
         sentence.replace_range(..1, "P");
@@ -254,5 +260,8 @@ fn json_of(context: &Context, session: &Session, items: &[Item]) -> Value {
             "why": paused.why,
         })),
         "last_tick": tick::last_run(session).map(|time| json!({ "at": time.to_string() })),
+        "runs": evidence::runs(session).json(),
+        "schedule": schedule::installed(context, session).map(|installed| installed.json()),
+        "program": env!("CARGO_PKG_VERSION"),
     })
 }

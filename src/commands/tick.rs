@@ -5,6 +5,7 @@
 //! it prints nothing and commits nothing, unless the time of a draft is over or a person is to be
 //! reminded.
 
+mod account;
 pub mod ask;
 mod clearing;
 mod content;
@@ -18,12 +19,15 @@ use std::fs;
 
 use jiff::Timestamp;
 
+use self::account::Account;
 use self::ask::{Answer, Brains, Open};
 use self::guarding::Clean;
 use self::table::{Made, Outcome, Row, Table};
 use self::telling::Due;
 use super::judgement;
 use super::pause;
+use super::record::{self, Begun};
+use super::schedule;
 use super::secrets::{self, Make};
 use super::settle::{self, Bundle, subject};
 use super::shadow;
@@ -38,18 +42,18 @@ use crate::draft::{self, Draft, Machine, Status};
 use crate::entry::{Drafted, Entry, Fact, Ignored};
 use crate::error::Hint;
 use crate::escalation;
+use crate::evidence::{Ending, Part};
 use crate::git::DRAFTS;
 use crate::git::landing::{Change, Landed};
 use crate::git::lock::OwnLock;
 use crate::git::objects::blob_id;
-use crate::guard::{Class, Secrets};
+use crate::guard::Secrets;
 use crate::id::{DraftId, LENGTH};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Fetched, Message};
 use crate::plan::{Action, Confidence, Tier};
 use crate::policy::{self, Context as Keep, Finding, Policy, Verdict};
 use crate::render::reply_subject;
-use crate::shadow::{Record, Shadows};
 use crate::text;
 use crate::ui::counted;
 
@@ -76,6 +80,10 @@ pub struct Options {
     pub porcelain: bool,
     /// Somebody else asks the shadows, when nobody waits.
     pub shadow_later: bool,
+    /// Tell once, and not at every tick, what is away.
+    pub quiet: bool,
+    /// The process of the run that this is a part of, which wants to read what was done.
+    pub part_of: Option<u32>,
 }
 
 /// A draft that is to be put on the desk.
@@ -104,26 +112,38 @@ struct Candidate {
 
 /// Runs the command.
 pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
-    let now = context.now();
     let session = Session::open(context)?;
+    let begun = Begun::new(context, "tick", record::trigger(None));
+    let mut part = Part::default();
+    let ended = tick(context, &session, options, &mut part).await;
+    if !options.dry_run {
+        begun.ended(&session, part, &ended, options.part_of);
+    }
+    ended
+}
+
+async fn tick(context: &Context, session: &Session, options: &Options, part: &mut Part) -> Result<Exit> {
+    let now = context.now();
     for warning in &session.wiring.warnings {
         context.ui.warn(warning);
     }
     let Some(ticking) = session.repository.try_lock(OwnLock::Tick)? else {
+        part.ending = Ending::Busy;
         context.ui.say("another tick is under way");
         return Ok(Exit::Done);
     };
-    if let Some(paused) = pause::paused(&session, now) {
+    if let Some(paused) = pause::paused(session, now) {
+        part.ending = Ending::Paused;
         context.ui.say(paused.sentence());
         context.ui.hint(paused.way_out);
         return Ok(Exit::Done);
     }
     let ledger = session.ledger()?;
     if !options.dry_run {
-        let settled = settle::settle(context, &session, &ledger)?;
+        let settled = settle::settle(context, session, &ledger)?;
         settled.healed.iter().for_each(|line| tracing::info!("{line}"));
     }
-    let mut tick = Tick::new(context, &session, &ledger, options)?;
+    let mut tick = Tick::new(context, session, &ledger, options)?;
     let mut failed = false;
     for wiring in &session.wiring.sources {
         failed |= tick.take_in(wiring).await?;
@@ -136,15 +156,21 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     let landed = if options.dry_run { None } else { tick.land()? };
     let due = if options.dry_run { Vec::new() } else { tick.due(now)? };
     tick.print(landed.as_ref(), &due);
-    if !options.dry_run {
+    if options.dry_run {
+        if tick.account.is_clean() {
+            schedule::note_dry_run(session, now);
+        }
+    } else {
+        tick.log();
         tick.tell_others(&due).await;
         tick.note_windows(now);
         tick.brains.note_waiting();
-        note_run(&session, now);
+        note_run(session, now);
         tick.note_questions(now);
+        *part = tick.account.close(&tick.rows);
         drop(ticking);
         if !options.shadow_later {
-            shadow::ask(context, &session).await;
+            shadow::ask(context, session).await;
         }
     }
     if failed { Ok(Exit::NeedsYou) } else { Ok(Exit::Done) }
@@ -178,6 +204,7 @@ struct Tick<'s> {
     complete: Vec<String>,
     /// What sources want to be given back once all that they gave is taken in.
     bookmarks: BTreeMap<String, String>,
+    account: Account,
 }
 
 impl<'s> Tick<'s> {
@@ -217,6 +244,7 @@ impl<'s> Tick<'s> {
             cleared: Vec::new(),
             complete: Vec::new(),
             bookmarks: BTreeMap::new(),
+            account: Account::new(session, options.quiet),
             desk,
         })
     }
@@ -239,6 +267,9 @@ impl<'s> Tick<'s> {
         };
         match fetched {
             Ok(fetched) => {
+                if self.account.source(&wiring.name, fetched.len()) {
+                    self.context.ui.say(format!("source `{}` is back", wiring.name));
+                }
                 self.sort_out(wiring, fetched).await?;
                 let all =
                     !self.rows.iter().any(|row| row.source == wiring.name && row.outcome == Outcome::Waits);
@@ -250,25 +281,13 @@ impl<'s> Tick<'s> {
             Err(error) => {
                 let away = matches!(error, ConnectorError::Away { .. });
                 tracing::info!(source = wiring.name, %error, "the source could not be read");
-                self.context.ui.warn(format!("source `{}` is skipped: {error}", wiring.name));
-                if let Some(hint) = error.hint() {
-                    self.context.ui.hint(&hint);
+                if self.account.source_fault(&wiring.name, &error) {
+                    self.context.ui.warn(format!("source `{}` is skipped: {error}", wiring.name));
+                    if let Some(hint) = error.hint() {
+                        self.context.ui.hint(&hint);
+                    }
                 }
                 Ok(!away)
-            }
-        }
-    }
-
-    /// Notes what shadows are to be asked about the drafts of this tick; for after everything is written.
-    fn note_questions(&mut self, now: Timestamp) {
-        let shadows = Shadows::of(&self.session.state);
-        for New { id, .. } in &self.drafts {
-            let Some((brain, prompt)) = self.brains.take_question(id) else { continue };
-            if self.secrets.gravest(&prompt.text(), None).is_some_and(|found| found.class > Class::Soft) {
-                continue;
-            }
-            if let Err(error) = shadows.keep(id, &Record::question(now, &brain, prompt)) {
-                tracing::warn!(%error, "what a shadow is to be asked could not be noted");
             }
         }
     }
@@ -324,6 +343,11 @@ impl<'s> Tick<'s> {
             .collect();
         let brain = self.options.brain.as_ref().unwrap_or(&wiring.brain);
         let mut answers = self.brains.ask(brain, &open, self.budget, &self.secrets).await;
+        for (away, what) in self.brains.take_stand_ins() {
+            if self.account.brain_fault(&away, &what) {
+                self.context.ui.warn(what);
+            }
+        }
         self.remember(&[])?;
         self.budget -= answers.len().min(self.budget);
         for thread in threads {
@@ -383,12 +407,18 @@ impl<'s> Tick<'s> {
         let planned = match answers.remove(&last.id) {
             Some(Answer::Planned(planned)) => *planned,
             answer @ (Some(Answer::Away(_)) | None) => {
-                let why = match answer {
-                    Some(Answer::Away(why)) => text::one_line(&why, 200),
-                    Some(Answer::Planned(_)) | None => "for the next tick".to_owned(),
+                let (why, is_news) = match answer {
+                    Some(Answer::Away(why)) => {
+                        let why = text::one_line(&why, 200);
+                        let brain = self.options.brain.as_ref().unwrap_or(&wiring.brain);
+                        let is_news = self.account.brain_fault(brain, &why);
+                        (why, is_news)
+                    }
+                    Some(Answer::Planned(_)) | None => ("for the next tick".to_owned(), true),
                 };
                 for waiting in open.iter().chain([&last]) {
                     self.row_of(wiring, &waiting.message, Outcome::Waits, &why);
+                    self.rows.last_mut().expect("it was just added").is_news = is_news;
                 }
                 return Ok(());
             }

@@ -415,6 +415,28 @@ impl Wiring {
         wiring
     }
 
+    /// Returns every reference to a secret, in the file's order; the same one may be there twice.
+    pub fn secrets(&self) -> Vec<&SecretRef> {
+        let of_sources = self.sources.iter().filter_map(|source| match &source.kind {
+            SourceKind::Hub(hub) => hub.token.as_ref(),
+            SourceKind::Forge(forge) => forge.token.as_ref(),
+            SourceKind::Maildir { .. } | SourceKind::Folder { .. } => None,
+        });
+        let of_transports = self.transports.iter().filter_map(|transport| match &transport.kind {
+            TransportKind::Hub(hub) => hub.token.as_ref(),
+            TransportKind::Forge(forge) => forge.token.as_ref(),
+            TransportKind::Maildir { .. }
+            | TransportKind::Folder { .. }
+            | TransportKind::Sendmail { .. }
+            | TransportKind::Null => None,
+        });
+        let of_brains = self.brains.iter().filter_map(|brain| match &brain.kind {
+            BrainKind::Model(model) => model.key.as_ref(),
+            BrainKind::Rules { .. } => None,
+        });
+        of_sources.chain(of_transports).chain(of_brains).collect()
+    }
+
     /// Returns the source of this name.
     pub fn source(&self, name: &str) -> Option<&SourceWiring> {
         self.sources.iter().find(|source| source.name == name)

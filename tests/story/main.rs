@@ -19,6 +19,7 @@ mod learn;
 mod ledger;
 mod pause;
 mod reject;
+mod schedule;
 mod secrets;
 mod signed;
 mod tick;

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use jiff::SignedDuration;
 
-use super::super::{init, tick};
+use super::super::schedule::{self, How, Installed};
+use super::super::tick;
 use super::Look;
 use super::finding::Report;
 use crate::text;
@@ -38,14 +39,30 @@ pub fn look(look: &Look<'_>, report: &mut Report) {
             report.fine("schedule", format!("{place} calls git-drafts"));
         }
     }
-    if callers.is_empty() {
-        let program =
-            init::binary().map_or_else(|_| "git-drafts".to_owned(), |path| path.display().to_string());
-        let place = look.session.repository.place().display();
+    let ours = match schedule::all_installed(look.context, &look.session) {
+        Ok(installed) => installed,
+        Err(error) => {
+            report.error("schedule.unreadable", &error);
+            Vec::new()
+        }
+    };
+    for installed in ours.iter().filter(|installed| !installed.is_current) {
+        report.note(
+            "schedule.drift",
+            format!("{} is not what this version would write", installed.name),
+            "git drafts schedule install",
+        );
+    }
+    // A block of ours that is switched off is a comment to cron.
+    let is_off = |installed: &&Installed| installed.how == How::Cron && !installed.is_on;
+    if let Some(installed) = ours.iter().find(is_off) {
+        let what = format!("the block in {} is not switched on", installed.name);
+        report.note("schedule.off", what, "git drafts schedule install --cron --enable");
+    } else if callers.is_empty() {
         report.note(
             "schedule.none",
             "nothing calls git-drafts by itself: neither a crontab nor a systemd timer of yours",
-            format!("add a line with `crontab -e`: */15 * * * * {program} -C {place} run"),
+            "git drafts schedule install --enable",
         );
     }
     let now = look.context.now();
@@ -122,10 +139,11 @@ fn calls_desk(line: &str, place: &Path, wiring: &Path) -> bool {
     if line.starts_with('#') || !(line.contains("git-drafts") || line.contains("git drafts")) {
         return false;
     }
-    let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
+    let words = crate::schedule::words(line);
     let after = |flag: &str| {
         let at = words.iter().position(|word| *word == flag)?;
-        words.get(at + 1).map(PathBuf::from)
+        // What cron would read as a line end is escaped.
+        words.get(at + 1).map(|path| PathBuf::from(path.replace("\\%", "%")))
     };
     let is_same = |named: Option<PathBuf>, ours: &Path| {
         named.is_none_or(|named| {
@@ -133,7 +151,7 @@ fn calls_desk(line: &str, place: &Path, wiring: &Path) -> bool {
             named == ours || ours.starts_with(&named) || named.to_string_lossy().starts_with(['$', '~', '%'])
         })
     };
-    words.iter().any(|word| matches!(*word, "run" | "tick"))
+    words.iter().any(|word| matches!(word.as_str(), "run" | "tick"))
         && is_same(after("-C"), place)
         && is_same(after("--config"), wiring)
 }

@@ -83,6 +83,8 @@ pub struct Brains<'s> {
     /// What the shadows are to be asked: their names, and exactly what was asked before.
     questions: BTreeMap<DraftId, (String, Prompt)>,
     waiting: Waiting,
+    /// The brains that were away and in whose place a fallback answered, with what to say of it.
+    stand_ins: Vec<(String, String)>,
 }
 
 enum Brain {
@@ -206,7 +208,8 @@ impl<'s> Brains<'s> {
             brains.insert(name, brain);
         }
         let waiting = Waiting::read(session.state.join("waiting"), context.now());
-        Ok(Self { context, session, instructions, brains, shadows, questions: BTreeMap::new(), waiting })
+        let (questions, stand_ins) = (BTreeMap::new(), Vec::new());
+        Ok(Self { context, session, instructions, brains, shadows, questions, waiting, stand_ins })
     }
 
     /// Asks `brain` about the last message of each thread, and about the one before where that wants no
@@ -264,7 +267,7 @@ impl<'s> Brains<'s> {
             }
         }
         self.context.ui.progress_ends();
-        self.warn_of_fallbacks(&answers);
+        self.note_stand_ins(&answers);
         answers
     }
 
@@ -338,16 +341,22 @@ impl<'s> Brains<'s> {
         }
     }
 
-    fn warn_of_fallbacks(&self, answers: &BTreeMap<DraftId, Answer>) {
+    fn note_stand_ins(&mut self, answers: &BTreeMap<DraftId, Answer>) {
         for (brain, state) in &self.brains {
             if let Brain::Model(state) = state
                 && let Some(fallback) = &state.wiring.fallback
                 && answers.values().any(|answer| answer.is_by(&stand_in(fallback, brain)))
             {
                 let what = format!("brain `{brain}` is away, and `{fallback}` answers what it can");
-                self.context.ui.warn(what);
+                self.stand_ins.push((brain.clone(), what));
             }
         }
+    }
+
+    /// Returns the brains that were away and in whose place a fallback answered, with what to say of it,
+    /// once.
+    pub fn take_stand_ins(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.stand_ins)
     }
 
     /// Puts an answer to the others. Where it is that the message wants none, returns the question

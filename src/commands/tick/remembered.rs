@@ -1,4 +1,5 @@
-//! What is remembered of a source from one tick to the next: when it was read, and its bookmark.
+//! What is remembered from one tick to the next: when a source was read, its bookmark, and what shadows are to be
+//! asked.
 //!
 //! A source that was not taken in whole is read again as if it had not been read.
 
@@ -6,10 +7,12 @@ use std::fs;
 
 use jiff::Timestamp;
 
-use super::Tick;
+use super::{New, Tick};
 use crate::config::SourceWiring;
 use crate::connector::Source;
+use crate::guard::Class;
 use crate::message::sha256_hex;
+use crate::shadow::{Record, Shadows};
 
 impl Tick<'_> {
     /// Returns how far back a source is read: as far as the wiring says, counted from when the source was
@@ -28,6 +31,20 @@ impl Tick<'_> {
             }
             if let Some(bookmark) = self.bookmarks.get(name) {
                 self.keep_bookmark(name, bookmark);
+            }
+        }
+    }
+
+    /// Notes what shadows are to be asked about the drafts of this tick; for after everything is written.
+    pub(super) fn note_questions(&mut self, now: Timestamp) {
+        let shadows = Shadows::of(&self.session.state);
+        for New { id, .. } in &self.drafts {
+            let Some((brain, prompt)) = self.brains.take_question(id) else { continue };
+            if self.secrets.gravest(&prompt.text(), None).is_some_and(|found| found.class > Class::Soft) {
+                continue;
+            }
+            if let Err(error) = shadows.keep(id, &Record::question(now, &brain, prompt)) {
+                tracing::warn!(%error, "what a shadow is to be asked could not be noted");
             }
         }
     }

@@ -78,6 +78,8 @@ pub struct Row {
     pub findings: Vec<String>,
     /// Why, one line.
     pub reason: String,
+    /// Whether nothing of it was told before.
+    pub is_news: bool,
 }
 
 impl Row {
@@ -95,6 +97,7 @@ impl Row {
             made: None,
             findings: Vec::new(),
             reason: text::one_line(reason, 200),
+            is_news: outcome != Outcome::Known,
         }
     }
 }
@@ -190,7 +193,7 @@ impl Table<'_> {
     /// Prints the table, in the manner of `git fetch`; nothing where nothing is new.
     pub fn print(&self, landed: Option<&Landed>) {
         let ui = &self.context.ui;
-        let news = |row: &&Row| !matches!(row.outcome, Outcome::Known);
+        let news = |row: &&Row| row.is_news;
         for due in self.due {
             let verb = if due.count == 1 { "waits" } else { "wait" };
             ui.out(format!(

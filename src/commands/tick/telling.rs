@@ -35,6 +35,15 @@ pub struct Due {
 }
 
 impl Tick<'_> {
+    /// Logs what became of each message that has a draft: ids and words of ours, no text of it.
+    pub(super) fn log(&self) {
+        for row in &self.rows {
+            let Some(id) = &row.id else { continue };
+            let tier = row.tier.map_or("", Tier::as_str);
+            tracing::info!(draft = %id, source = row.source, tier, outcome = row.outcome.word(), "taken in");
+        }
+    }
+
     /// Returns of which tiers it is time to be reminded, and notes that it was done.
     ///
     /// A tick that brought drafts tells of all that waits anyway, and so reminds, too.
@@ -70,7 +79,7 @@ impl Tick<'_> {
     }
 
     /// Tells the desktop and the hub that there is something new, or the desktop that something waits.
-    pub(super) async fn tell_others(&self, due: &[Due]) {
+    pub(super) async fn tell_others(&mut self, due: &[Due]) {
         if self.drafts.is_empty() {
             if !due.is_empty() && self.session.wiring.notify.enabled {
                 let digest = notify::Digest {
@@ -113,8 +122,9 @@ impl Tick<'_> {
                 needs_you
             );
             let details = json!({ "drafts": self.drafts.len(), "needs_you": needs_you });
-            if let Err(error) = hub.progress(&key, "drafts_ready", &summary, details).await {
-                tracing::warn!(%error, "the hub took no progress note");
+            match hub.progress(&key, "drafts_ready", &summary, details).await {
+                Ok(()) => self.account.hub_note(hub.name(), &key),
+                Err(error) => tracing::warn!(%error, "the hub took no progress note"),
             }
         }
     }

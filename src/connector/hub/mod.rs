@@ -82,6 +82,11 @@ impl Hub {
         wire::accept(answer, "to mark a message as read").map(|_| ())
     }
 
+    /// Returns its name in the wiring.
+    pub fn name(&self) -> &str {
+        &self.source
+    }
+
     /// Notes progress; the same key again is the same note.
     ///
     /// `key` is letters, digits and punctuation of ASCII; `details` an object.
