@@ -4,7 +4,8 @@
 //! A fenced `console` block is run command by command (`$ `), with a home of its own, a fixed clock
 //! and no configuration of the system; all blocks of a file share that home. `...` on a line of its
 //! own stands for lines that are left out, and `# ends with N` behind a command for its exit code.
-//! A comment `<!-- run … -->` is run silently, `<!-- hub -->` starts a State Hub with two messages.
+//! A comment `<!-- run … -->` is run silently, `<!-- hub -->` starts a State Hub with two messages,
+//! `<!-- forge -->` a Forgejo with two issues.
 //! Parts between `<!-- begin NAME -->` and `<!-- end -->` are made here.
 //!
 //! `UPDATE_DOCS=1 cargo test --test docs` writes what has changed, but for what a person has shortened.
@@ -22,6 +23,7 @@ use git_drafts::policy;
 use git_drafts::secret::shapes;
 use regex::Regex;
 use serde_json::Value;
+use support::forge::{Forge, Kind};
 use support::hub::{Message, StateHub};
 
 /// Whoever may write pages holds this.
@@ -37,6 +39,9 @@ const HOME: &str = "/home/sam";
 
 /// What documentation calls the State Hub that `<!-- hub -->` starts.
 const HUB: &str = "http://127.0.0.1:7070";
+
+/// What documentation calls the Forgejo that `<!-- forge -->` starts.
+const FORGE: &str = "http://127.0.0.1:3000";
 
 /// The first moment of every session; each command comes a minute later.
 const BEGIN: i64 = 1_795_175_100;
@@ -249,12 +254,13 @@ struct Home {
     folder: tempfile::TempDir,
     minutes: Cell<i64>,
     hub: RefCell<Option<StateHub>>,
+    forge: RefCell<Option<Forge>>,
 }
 
 impl Home {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let home = Self { folder, minutes: Cell::new(0), hub: RefCell::default() };
+        let home = Self { folder, minutes: Cell::new(0), hub: RefCell::default(), forge: RefCell::default() };
         fs::create_dir(home.path()).unwrap();
         fs::create_dir(home.folder.path().join("bin")).unwrap();
         std::os::unix::fs::symlink(BINARY, home.folder.path().join("bin/git-drafts")).unwrap();
@@ -283,6 +289,9 @@ impl Home {
         let mut script = script.replace(HOME, self.path().to_str().unwrap());
         if let Some(hub) = &*self.hub.borrow() {
             script = script.replace(HUB, &hub.url());
+        }
+        if let Some(forge) = &*self.forge.borrow() {
+            script = script.replace(FORGE, &forge.origin());
         }
         Command::new("sh")
             .arg("-c")
@@ -317,6 +326,10 @@ impl Home {
             Some(hub) => text.replace(&hub.url(), HUB),
             None => text,
         };
+        let text = match &*self.forge.borrow() {
+            Some(forge) => text.replace(&forge.origin(), FORGE),
+            None => text,
+        };
         let host = host_name();
         text.replace(&format!("host {host},"), "host atlas,")
             .replace(&format!("host = \"{host}\""), "host = \"atlas\"")
@@ -344,6 +357,15 @@ impl Home {
             })
             .into_owned()
     }
+}
+
+fn forge() -> Forge {
+    let forge = Forge::start(Kind::Forgejo);
+    forge.wants_token("s3cret");
+    forge.opens("ada", "How do I install it?", "@sam, how is it installed on Debian?");
+    forge.opens("bob", "Colours", "Could it be green?");
+    forge.says("bob", 2, "Or do you not like green, @sam?");
+    forge
 }
 
 fn hub() -> StateHub {
@@ -387,6 +409,7 @@ fn sessions_of(path: &Path) -> Vec<String> {
         now.push_str(&format!("{line}\n"));
         match line {
             "<!-- hub -->" => *home.hub.borrow_mut() = Some(hub()),
+            "<!-- forge -->" => *home.forge.borrow_mut() = Some(forge()),
             "<!-- run" => {
                 let script: Vec<&str> =
                     lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "-->").collect();

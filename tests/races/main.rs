@@ -8,6 +8,7 @@ mod support;
 
 mod beside;
 mod clones;
+mod forge;
 mod network;
 mod post;
 mod program;

@@ -25,7 +25,7 @@ The branch is main.
 "#;
 
 /// What can go wrong; a call may take one second.
-const FAULTS: [Fault; 15] = [
+pub const FAULTS: [Fault; 15] = [
     Fault::DropRequest,
     Fault::CutRequest,
     Fault::HoldRequest(Duration::from_millis(1300)),

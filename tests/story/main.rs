@@ -10,6 +10,7 @@ mod content;
 mod crash;
 mod exits;
 mod folder;
+mod forge;
 mod guards;
 mod history;
 mod hub;

@@ -3,6 +3,7 @@
 
 pub mod bed;
 pub mod desk;
+pub mod forge;
 pub mod hub;
 pub mod mail;
 pub mod model;

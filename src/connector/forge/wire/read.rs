@@ -64,9 +64,15 @@ pub fn issue(source: &str, login: &str, repository: &Repository, value: &Value) 
 }
 
 /// Reads a comment of a thread with this title.
+///
+/// # Errors
+/// As [`issue`].
 pub fn comment(source: &str, login: &str, thread: &Thread, title: &str, value: &Value) -> Fetched {
     let native = value.get("id").and_then(Value::as_u64);
-    let id = native.map_or_else(|| digest_of(value), |native| comment_id(thread, native));
+    let id = match native {
+        Some(native) if thread.number > 0 => comment_id(thread, native),
+        Some(_) | None => digest_of(value),
+    };
     let read = || {
         native.ok_or("has no `id`")?;
         Ok(Message {
