@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    CommandError, Context, Exit, Result, allow, approve, check, demo, diff, digest, edit, evidence, hook,
-    init, list, log, man, pager, pause, reject, resolve, review, run, schedule, send, shadow, show, stats,
-    status, tick,
+    CommandError, Context, Exit, Result, allow, approve, check, completion, demo, diff, digest, edit,
+    evidence, hook, init, list, log, man, pager, pause, reject, resolve, review, run, schedule, send, shadow,
+    show, stats, status, tick,
 };
 use crate::diagnostics::{self, Credentials};
 use crate::evidence::Claim;
@@ -243,6 +243,18 @@ enum Verb {
     Man {
         /// Where, such as ~/.local/share/man/man1
         folder: PathBuf,
+    },
+    /// Print a script that lets a shell complete commands and ids
+    Completions {
+        /// The shell
+        shell: completion::Shell,
+    },
+    /// Say what a shell may offer for the last of these words
+    #[command(hide = true)]
+    Complete {
+        /// The words up to the cursor
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
     },
     /// Ask the shadows of brains about the last drafts
     #[command(hide = true)]
@@ -535,6 +547,12 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Shadow => wait_for(shadow::run(context)),
         Verb::Check { fix, json } => wait_for(check::run(context, &check::Options { fix, json })),
         Verb::Man { folder } => man::run(context, &folder, Cli::command().bin_name("git-drafts")),
+        Verb::Completions { shell } => Ok(completion::script(context, shell)),
+        Verb::Complete { words } => {
+            let mut program = Cli::command();
+            program.build();
+            completion::run(context, &program, &words)
+        }
         Verb::Hook { name, git_pid, arguments } => {
             let options = hook::Options { name, git_pid, arguments };
             // A fault of ours must never stop a commit: only what would be sent may, and says so itself.
@@ -557,6 +575,36 @@ fn wait_for(command: impl Future<Output = Result<Exit>>) -> Result<Exit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn offers(line: &str) -> String {
+        let mut program = Cli::command();
+        program.build();
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        completion::offered(&program, &words)
+    }
+
+    #[test]
+    fn what_a_shell_may_offer_follows_the_arguments() {
+        assert!(offers("").starts_with("demo init run"), "{}", offers(""));
+        assert!(!offers("").contains("hook"));
+        for line in
+            ["show ", "edit mrnp ", "-C x show ", "--color=never log ", "allow ", "log -n 5 ", "show -- "]
+        {
+            assert!(offers(line).starts_with("ids"), "{line}: {}", offers(line));
+        }
+        assert_eq!(offers("show "), "ids, also gone");
+        assert_eq!(offers("approve "), "ids");
+        assert_eq!(offers("show mrnp "), "");
+        assert_eq!(offers("--color "), "auto always never");
+        assert_eq!(offers("--color = "), "auto always never");
+        assert_eq!(offers("completions "), "bash zsh fish");
+        assert_eq!(offers("status -").split(' ').next(), Some("--json"));
+        assert!(offers("status -").contains("--config"));
+        for line in ["-C ", "--config ", "send --to-dir ", "man ", "init "] {
+            assert_eq!(offers(line), "files", "{line}");
+        }
+        assert_eq!(offers("reject mrnp -m "), "");
+    }
 
     #[test]
     fn the_arguments_are_consistent() {

@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod completion;
 mod pager;
 mod review;
 mod tmux;

@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::desk::Desk;
 
 /// How long a screen may take to show what is waited for.
 const SHOWS_WITHIN: Duration = Duration::from_secs(30);
+
+/// Counts terminals.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -34,7 +38,9 @@ pub struct Terminal<'d> {
 impl<'d> Terminal<'d> {
     /// Starts a line of shell in a terminal of the desk's.
     pub fn start(desk: &'d Desk, line: &str) -> Self {
-        let terminal = Self { desk, socket: desk.home().join("tmux") };
+        // A server that is ending would take the next one with it.
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let terminal = Self { desk, socket: desk.home().join(format!("tmux-{number}")) };
         let line = format!("{line}; echo \"ended with $?\"; exec sleep 600");
         let start = ["new-session", "-d", "-x", "80", "-y", "24", "sh", "-c", &line];
         let config = desk.home().join("tmux.conf");
@@ -55,6 +61,12 @@ impl<'d> Terminal<'d> {
     pub fn types(&self, line: &str) -> &Self {
         self.tmux(&["send-keys", "-l", line]);
         self.key("Enter")
+    }
+
+    /// Types, and leaves the line as it is.
+    pub fn keys(&self, text: &str) -> &Self {
+        self.tmux(&["send-keys", "-l", text]);
+        self
     }
 
     /// Presses a key by tmux's name for it.
