@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    CommandError, Context, Exit, Result, allow, approve, check, completion, demo, diff, digest, edit,
-    evidence, hook, init, list, log, man, pager, pause, reject, resolve, review, run, schedule, send, shadow,
-    show, stats, status, tick,
+    CommandError, Context, Exit, Result, allow, approve, check, completion, connector, demo, diff, digest,
+    edit, evidence, hook, init, list, log, man, pager, pause, reject, resolve, review, run, schedule, send,
+    shadow, show, stats, status, tick,
 };
 use crate::diagnostics::{self, Credentials};
 use crate::evidence::Claim;
@@ -239,6 +239,11 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Try out a connector
+    Connector {
+        #[command(subcommand)]
+        verb: ConnectorVerb,
+    },
     /// Write the man pages, so that `git help drafts` finds them
     Man {
         /// Where, such as ~/.local/share/man/man1
@@ -304,6 +309,30 @@ enum ScheduleVerb {
     },
     /// Switch it off and remove it
     Remove,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConnectorVerb {
+    /// Check that a program keeps to the protocol, or find out what a hub can do
+    Test(ConnectorArguments),
+}
+
+#[derive(Debug, Args)]
+struct ConnectorArguments {
+    /// A source or transport of the wiring, or a program: `nats` is git-drafts-connector-nats
+    name: String,
+    /// Send test messages to this recipient, too; nothing is sent without
+    #[arg(long, value_name = "ADDRESS")]
+    to: Option<String>,
+    /// The thread that test messages belong to, and that is read
+    #[arg(long, value_name = "ID")]
+    thread: Option<String>,
+    /// A setting of a program that the wiring does not name
+    #[arg(long = "setting", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -546,6 +575,10 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Evidence { since } => evidence::run(context, since.as_deref()),
         Verb::Shadow => wait_for(shadow::run(context)),
         Verb::Check { fix, json } => wait_for(check::run(context, &check::Options { fix, json })),
+        Verb::Connector { verb: ConnectorVerb::Test(arguments) } => {
+            let ConnectorArguments { name, to, thread, settings, json } = arguments;
+            wait_for(connector::run(context, &connector::Options { name, to, thread, settings, json }))
+        }
         Verb::Man { folder } => man::run(context, &folder, Cli::command().bin_name("git-drafts")),
         Verb::Completions { shell } => Ok(completion::script(context, shell)),
         Verb::Complete { words } => {

@@ -264,6 +264,12 @@ impl Home {
         fs::create_dir(home.path()).unwrap();
         fs::create_dir(home.folder.path().join("bin")).unwrap();
         std::os::unix::fs::symlink(BINARY, home.folder.path().join("bin/git-drafts")).unwrap();
+        // The examples, as if they were installed.
+        for example in fs::read_dir(root().join("docs/examples/connectors")).unwrap() {
+            let example = example.unwrap();
+            let link = home.folder.path().join("bin").join(example.file_name());
+            std::os::unix::fs::symlink(example.path(), link).unwrap();
+        }
         fs::write(home.path().join(".gitconfig"), GITCONFIG).unwrap();
         fs::write(home.folder.path().join("here"), home.path().to_str().unwrap()).unwrap();
         home

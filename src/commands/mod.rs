@@ -7,6 +7,7 @@ pub mod allow;
 pub mod approve;
 pub mod check;
 pub mod completion;
+pub mod connector;
 pub mod demo;
 pub mod diff;
 pub mod digest;

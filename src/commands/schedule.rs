@@ -466,7 +466,7 @@ impl Places {
 /// that way.
 fn changes_user(wiring: &Wiring) -> bool {
     wiring.transports.iter().any(|transport| match transport.kind {
-        TransportKind::Sendmail { .. } => true,
+        TransportKind::Sendmail { .. } | TransportKind::Program(_) => true,
         TransportKind::Maildir { .. }
         | TransportKind::Folder { .. }
         | TransportKind::Hub(_)

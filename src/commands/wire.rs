@@ -16,13 +16,16 @@ use crate::brain::model::{self, Place};
 use crate::brain::program::Program;
 use crate::brain::protocol::Protocol;
 use crate::brain::retry::Fault;
-use crate::config::secret::SecretRef;
+use crate::config::secret::{Secret, SecretRef};
 use crate::config::{
-    ForgeWiring, HubWiring, ModelPlace, ModelWiring, SourceKind, SourceWiring, TransportKind, Wiring,
+    ForgeWiring, HubWiring, ModelPlace, ModelWiring, ProgramWiring, SourceKind, SourceWiring, TransportKind,
+    Wiring,
 };
 use crate::connector::forge::{self, Forge};
 use crate::connector::hub::Hub;
-use crate::connector::{ConnectorError, Source, Transport, folder, maildir, sendmail};
+use crate::connector::program::process::Start;
+use crate::connector::program::wire::Role;
+use crate::connector::{ConnectorError, Source, Transport, folder, maildir, program, sendmail};
 use crate::diagnostics::Credentials;
 use crate::entry::{Drafted, Fact};
 use crate::error::Hint;
@@ -96,6 +99,9 @@ impl<'w> Connectors<'w> {
             }
             Some(TransportKind::Hub(hub)) => Capabilities { dedupes: hub.dedupes, can_find: hub.can_find },
             Some(TransportKind::Forge(_)) => forge::CAPABILITIES,
+            Some(TransportKind::Program(program)) => {
+                Capabilities { dedupes: program.dedupes, can_find: program.can_find }
+            }
             Some(TransportKind::Sendmail { .. }) | None => Capabilities::default(),
         }
     }
@@ -129,8 +135,11 @@ impl<'w> Connectors<'w> {
         }
         match self.source(name).await?.clone() {
             Source::Hub(hub) if hub.has_thread_tail() => hub.thread_tail(&origin.thread).await.map(Some),
-            Source::Hub(_) => Ok(None),
             Source::Forge(forge) => forge.thread_tail(&origin.thread, origin.date, now).await.map(Some),
+            Source::Program(program) if program.has_thread_tail() => {
+                program.thread_tail(&origin.thread).await.map(Some)
+            }
+            Source::Hub(_) | Source::Program(_) => Ok(None),
             Source::Maildir(maildir) => {
                 let fresh = self.threads.get(name).is_some_and(|(read, _)| read.elapsed() < THREADS_FRESH);
                 if !fresh {
@@ -249,6 +258,9 @@ impl<'w> Connectors<'w> {
                 TransportKind::Forge(wiring) => {
                     Transport::Forge(new_forge(name, wiring, &self.credentials).await?)
                 }
+                TransportKind::Program(wiring) => {
+                    Transport::Program(program(name, wiring, Role::Transport, &self.credentials).await?)
+                }
                 TransportKind::Null => Transport::Null,
             };
             self.transports.insert(name.to_owned(), transport);
@@ -274,6 +286,9 @@ pub async fn source(wiring: &SourceWiring, credentials: &Credentials) -> Result<
         SourceKind::Forge(settings) => {
             new_forge(&wiring.name, settings, credentials).await.map(Source::Forge)
         }
+        SourceKind::Program(settings) => {
+            program(&wiring.name, settings, Role::Source, credentials).await.map(Source::Program)
+        }
     }
 }
 
@@ -290,24 +305,68 @@ async fn new_forge(
         .map(Box::new)
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
 }
+/// Makes a connector of a program, with the secrets that it is handed; starts nothing.
+pub async fn program(
+    name: &str,
+    wiring: &ProgramWiring,
+    role: Role,
+    credentials: &Credentials,
+) -> Result<program::Program, ConnectorError> {
+    Ok(program::Program::new(program_settings(name, wiring, credentials).await?, role))
+}
+
+/// Makes the settings of a program, with the secrets that it is handed.
+pub async fn program_settings(
+    name: &str,
+    wiring: &ProgramWiring,
+    credentials: &Credentials,
+) -> Result<program::Settings, ConnectorError> {
+    let mut secrets = Vec::new();
+    for (secret, reference) in &wiring.secrets {
+        let value = resolved(reference, credentials).await?;
+        secrets.push((secret.clone(), value.expose().to_owned()));
+    }
+    Ok(program::Settings {
+        name: name.to_owned(),
+        start: Start { command: wiring.command.clone(), environment: variables(&wiring.environment) },
+        settings: wiring.settings.clone(),
+        secrets,
+        capabilities: Capabilities { dedupes: wiring.dedupes, can_find: wiring.can_find },
+        thread_tail: wiring.thread_tail,
+        timeout: Duration::from_secs(wiring.timeout_seconds),
+    })
+}
 
 async fn hub(name: &str, wiring: &HubWiring, credentials: &Credentials) -> Result<Box<Hub>, ConnectorError> {
-    let token = match &wiring.token {
-        Some(reference) => Some(token(reference, credentials).await?),
-        None => None,
-    };
+    let token = token_of(wiring, credentials).await?;
     Hub::new(name, wiring.settings(token))
         .map(Box::new)
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
 }
 
-/// Fetches a token, and notes it among what nothing may show.
-async fn token(reference: &SecretRef, credentials: &Credentials) -> Result<Token, ConnectorError> {
+/// Fetches a hub's token, where it wants one.
+pub async fn token_of(
+    wiring: &HubWiring,
+    credentials: &Credentials,
+) -> Result<Option<Token>, ConnectorError> {
+    match &wiring.token {
+        Some(reference) => token(reference, credentials).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Fetches a secret, and notes it among what nothing may show.
+async fn resolved(reference: &SecretRef, credentials: &Credentials) -> Result<Secret, ConnectorError> {
     let secret = reference
         .resolve(|name| env::var_os(name))
         .await
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: error.hint() })?;
     credentials.add(secret.expose());
+    Ok(secret)
+}
+
+async fn token(reference: &SecretRef, credentials: &Credentials) -> Result<Token, ConnectorError> {
+    let secret = resolved(reference, credentials).await?;
     Token::new(secret.expose())
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })
 }
@@ -350,8 +409,12 @@ pub fn facts(wiring: &ModelWiring) -> Option<Program> {
 }
 
 fn environment(wiring: &ModelWiring) -> Vec<(OsString, OsString)> {
-    let variable = |name: &String| Some((OsString::from(name), env::var_os(name)?));
-    wiring.environment.iter().filter_map(variable).collect()
+    variables(&wiring.environment)
+}
+
+/// Returns the variables of these names that we have.
+pub fn variables(names: &[String]) -> Vec<(OsString, OsString)> {
+    names.iter().filter_map(|name| Some((OsString::from(name), env::var_os(name)?))).collect()
 }
 
 fn missing(kind: &str, name: &str) -> ConnectorError {

@@ -71,6 +71,7 @@ pub(super) enum SourceWord {
     Forgejo,
     #[serde(rename = "github")]
     GitHub,
+    Program,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +84,7 @@ pub(super) enum TransportWord {
     Forgejo,
     #[serde(rename = "github")]
     GitHub,
+    Program,
     Null,
 }
 
@@ -117,6 +119,9 @@ pub(super) struct Section<K> {
     pub(super) transport: Option<Spanned<String>>,
     pub(super) brain: Option<Spanned<String>>,
     pub(super) command: Option<Spanned<Vec<String>>>,
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) settings: Option<Spanned<Value>>,
+    pub(super) secrets: Option<Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>>,
     pub(super) routes: Option<Spanned<String>>,
     pub(super) url: Option<Spanned<String>>,
     pub(super) agent: Option<Spanned<String>>,
@@ -161,6 +166,9 @@ impl<K> Section<K> {
             ("transport", at(&self.transport)),
             ("brain", at(&self.brain)),
             ("command", at(&self.command)),
+            ("name", at(&self.name)),
+            ("settings", at(&self.settings)),
+            ("secrets", at(&self.secrets)),
             ("routes", at(&self.routes)),
             ("url", at(&self.url)),
             ("agent", at(&self.agent)),

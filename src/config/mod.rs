@@ -104,6 +104,8 @@ pub enum SourceKind {
     Hub(Box<HubWiring>),
     /// Issues and comments of a forge.
     Forge(Box<ForgeWiring>),
+    /// A program that speaks our protocol.
+    Program(Box<ProgramWiring>),
 }
 
 /// One way that answers go.
@@ -141,6 +143,8 @@ pub enum TransportKind {
     Hub(Box<HubWiring>),
     /// Comments on a forge.
     Forge(Box<ForgeWiring>),
+    /// A program that speaks our protocol.
+    Program(Box<ProgramWiring>),
     /// Nothing at all.
     Null,
 }
@@ -156,6 +160,7 @@ impl TransportKind {
             | TransportKind::Null => false,
             TransportKind::Hub(hub) => hub.acts_on_mentions,
             TransportKind::Forge(_) => true,
+            TransportKind::Program(program) => program.acts_on_mentions,
         }
     }
 }
@@ -322,6 +327,29 @@ impl ForgeWiring {
     }
 }
 
+/// A program that is a connector, as the wiring describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgramWiring {
+    /// The program and its arguments; at least the program.
+    pub command: Vec<String>,
+    /// The names of the variables that it gets.
+    pub environment: Vec<String>,
+    /// What is handed over to it.
+    pub settings: serde_json::Value,
+    /// Where its secrets are, by name.
+    pub secrets: Vec<(String, SecretRef)>,
+    /// It delivers the same key once, however often it is sent.
+    pub dedupes: bool,
+    /// It can be asked whether a key has arrived.
+    pub can_find: bool,
+    /// It gives the messages of a thread.
+    pub thread_tail: bool,
+    /// It notifies whoever is mentioned in a text, follows references or carries out commands.
+    pub acts_on_mentions: bool,
+    /// How long each answer may take.
+    pub timeout_seconds: u64,
+}
+
 /// How much at a time. Where the policy has a limit too, the stricter one wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -417,18 +445,20 @@ impl Wiring {
 
     /// Returns every reference to a secret, in the file's order; the same one may be there twice.
     pub fn secrets(&self) -> Vec<&SecretRef> {
-        let of_sources = self.sources.iter().filter_map(|source| match &source.kind {
-            SourceKind::Hub(hub) => hub.token.as_ref(),
-            SourceKind::Forge(forge) => forge.token.as_ref(),
-            SourceKind::Maildir { .. } | SourceKind::Folder { .. } => None,
+        let of_sources = self.sources.iter().flat_map(|source| match &source.kind {
+            SourceKind::Hub(hub) => hub.token.iter().collect(),
+            SourceKind::Forge(forge) => forge.token.iter().collect(),
+            SourceKind::Program(program) => program.secrets.iter().map(|(_, secret)| secret).collect(),
+            SourceKind::Maildir { .. } | SourceKind::Folder { .. } => Vec::new(),
         });
-        let of_transports = self.transports.iter().filter_map(|transport| match &transport.kind {
-            TransportKind::Hub(hub) => hub.token.as_ref(),
-            TransportKind::Forge(forge) => forge.token.as_ref(),
+        let of_transports = self.transports.iter().flat_map(|transport| match &transport.kind {
+            TransportKind::Hub(hub) => hub.token.iter().collect(),
+            TransportKind::Forge(forge) => forge.token.iter().collect(),
+            TransportKind::Program(program) => program.secrets.iter().map(|(_, secret)| secret).collect(),
             TransportKind::Maildir { .. }
             | TransportKind::Folder { .. }
             | TransportKind::Sendmail { .. }
-            | TransportKind::Null => None,
+            | TransportKind::Null => Vec::new(),
         });
         let of_brains = self.brains.iter().filter_map(|brain| match &brain.kind {
             BrainKind::Model(model) => model.key.as_ref(),

@@ -5,7 +5,9 @@
 //! shown.
 
 mod forge;
+mod program;
 
+use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,7 @@ use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use toml::{Spanned, Value};
 
+use self::program::PROGRAM_KEYS;
 use crate::config::format::{
     BrainWord, FormatWord, Head, Kinds, Section, Sections, SourceWord, Stored, StoredApproval, StoredLimits,
     TransportWord,
@@ -37,8 +40,8 @@ const NAME_CHARS_MAX: usize = 40;
 const SENDMAIL_SECONDS: u64 = 60;
 
 /// Kinds whose sections have keys of their own, which a later version will know.
-const SOURCES_PLANNED: [&str; 2] = ["imap", "program"];
-const TRANSPORTS_PLANNED: [&str; 3] = ["smtp", "program", "rest"];
+const SOURCES_PLANNED: [&str; 1] = ["imap"];
+const TRANSPORTS_PLANNED: [&str; 2] = ["smtp", "rest"];
 
 /// The keys of every language model.
 const MODEL_KEYS: [&str; 9] = [
@@ -175,17 +178,20 @@ impl File<'_> {
         let mut own_transports = Vec::new();
         for (name, section) in &stored {
             let source = self.source(name, section, warnings)?;
-            if let (None, SourceKind::Hub(hub)) = (&section.transport, &source.kind) {
+            let own = match &source.kind {
+                SourceKind::Hub(hub) => Some(("hub", TransportKind::Hub(hub.clone()))),
+                SourceKind::Program(program) => Some(("program", TransportKind::Program(program.clone()))),
+                SourceKind::Maildir { .. } | SourceKind::Folder { .. } | SourceKind::Forge(_) => None,
+            };
+            if let (None, Some((word, kind))) = (&section.transport, own) {
                 if transports.iter().any(|transport| transport.name == source.name) {
-                    let what = format!("`{}` is a hub and a transport, and either may be meant", source.name);
+                    let what =
+                        format!("`{}` is a {word} and a transport, and either may be meant", source.name);
                     return Err(self
                         .wrong(&name.span(), what)
                         .with_hint(format!("add `transport = \"{}\"`, or rename one of them", source.name)));
                 }
-                own_transports.push(TransportWiring {
-                    name: source.name.clone(),
-                    kind: TransportKind::Hub(hub.clone()),
-                });
+                own_transports.push(TransportWiring { name: source.name.clone(), kind });
             }
             if let (true, SourceKind::Forge(forge)) = (forge::comments_itself(section), &source.kind) {
                 own_transports.push(self.own_comments(name, forge, transports)?);
@@ -247,6 +253,13 @@ impl File<'_> {
                     section.transport.as_ref().unwrap_or(name),
                 )
             }
+            SourceWord::Program => {
+                let keys = [&PROGRAM_KEYS[..], &["address", "transport", "brain"]].concat();
+                self.check_keys(section, "`program` source", &keys)?;
+                let program = self.connector_program(name, section)?;
+                let address = self.addresses(self.required(&section.address, "address", name)?)?;
+                (SourceKind::Program(Box::new(program)), address, section.transport.as_ref().unwrap_or(name))
+            }
         };
         Ok(SourceWiring {
             name: name.get_ref().clone(),
@@ -301,6 +314,10 @@ impl File<'_> {
                 }
                 TransportWord::Forgejo | TransportWord::GitHub => {
                     TransportKind::Forge(Box::new(self.forge_transport(&name, &section, warnings)?))
+                }
+                TransportWord::Program => {
+                    self.check_keys(&section, "`program` transport", &PROGRAM_KEYS)?;
+                    TransportKind::Program(Box::new(self.connector_program(&name, &section)?))
                 }
                 TransportWord::Null => {
                     self.check_keys(&section, "`null` transport", &[])?;
@@ -735,6 +752,15 @@ fn in_order<K>(sections: Sections<K>) -> Vec<(Spanned<String>, Section<K>)> {
     sections
 }
 
+/// Returns the entries of a table as they stand in the file.
+fn in_order_of(
+    table: Option<&BTreeMap<Spanned<String>, Spanned<Value>>>,
+) -> Vec<(&Spanned<String>, &Spanned<Value>)> {
+    let mut entries: Vec<_> = table.into_iter().flatten().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    entries
+}
+
 /// Reads a time span as [`text::duration`] does, or `all`, which is none.
 pub fn age_of(text: &str) -> Option<Option<SignedDuration>> {
     if text == "all" { Some(None) } else { text::duration(text).map(Some) }
@@ -822,9 +848,12 @@ mod tests {
         let wiring = parse(&examples.join("\n")).unwrap();
         let sources: Vec<_> =
             wiring.sources.iter().map(|source| (&*source.name, &*source.transport)).collect();
-        assert_eq!(sources, [("mail", "out"), ("notes", "files"), ("hub", "hub"), ("forge", "hub")]);
+        assert_eq!(
+            sources,
+            [("mail", "out"), ("notes", "files"), ("hub", "hub"), ("forge", "hub"), ("queue", "queue")]
+        );
         let transports: Vec<&str> = wiring.transports.iter().map(|transport| &*transport.name).collect();
-        assert_eq!(transports, ["out", "files", "post", "nowhere", "hub"]);
+        assert_eq!(transports, ["out", "files", "post", "nowhere", "hub", "queue"]);
     }
 
     #[test]
@@ -951,7 +980,7 @@ mod tests {
         );
         check(
             "[source.mail]\nkind = \"maildri\"\n",
-            "5: unknown variant `maildri`, expected one of `maildir`, `folder`, `hub`, `forgejo`, `github`",
+            "5: unknown variant `maildri`, expected one of `maildir`, `folder`, `hub`, `forgejo`, `github`, `program`",
             "did you mean `maildir`?",
         );
         check("[source.mail]\npath = \"x\"\n", "4: missing field `kind`", "");

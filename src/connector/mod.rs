@@ -8,6 +8,7 @@ pub mod forge;
 pub mod hub;
 pub mod mail;
 pub mod maildir;
+pub mod program;
 pub mod sendmail;
 
 use std::fs::File;
@@ -64,6 +65,8 @@ pub enum Source {
     Hub(Box<hub::Hub>),
     /// Issues and comments of a forge.
     Forge(Box<forge::Forge>),
+    /// A program that speaks our protocol.
+    Program(program::Program),
 }
 
 impl Source {
@@ -80,6 +83,10 @@ impl Source {
                 hub.fetch(window).await
             }
             Source::Forge(forge) => forge.fetch(window, now).await,
+            Source::Program(program) => {
+                program.health().await?;
+                program.fetch(window).await
+            }
         }
     }
 
@@ -105,6 +112,7 @@ impl Source {
             Source::Hub(hub) => hub.mark_read(id).await,
             // What was said there is not read or unread.
             Source::Forge(_) => Ok(()),
+            Source::Program(program) => program.mark_read(id).await,
         }
     }
 }
@@ -122,6 +130,8 @@ pub enum Transport {
     Hub(Box<hub::Hub>),
     /// Comments on a forge.
     Forge(Box<forge::Forge>),
+    /// A program that speaks our protocol.
+    Program(program::Program),
     /// Nothing at all: what would be sent is only noted.
     Null,
 }
@@ -135,6 +145,7 @@ impl Transport {
             Transport::Sendmail(sendmail) => sendmail.capabilities(),
             Transport::Hub(hub) => hub.capabilities(),
             Transport::Forge(forge) => forge.capabilities(),
+            Transport::Program(program) => program.capabilities(),
             Transport::Null => Capabilities { dedupes: true, can_find: true },
         }
     }
@@ -151,6 +162,7 @@ impl Transport {
                 .map(|_| ())
                 .map_err(|error| Outcome::Failed { reason: error.to_string() }),
             Transport::Forge(forge) => forge.prepare(outgoing),
+            Transport::Program(program) => program.prepare(now).await,
             Transport::Hub(_) | Transport::Null => Ok(()),
         }
     }
@@ -163,6 +175,7 @@ impl Transport {
             Transport::Sendmail(sendmail) => sendmail.send(outgoing, Some(lock), now).await,
             Transport::Hub(hub) => hub.send(outgoing, now).await,
             Transport::Forge(forge) => forge.send(outgoing, now).await,
+            Transport::Program(program) => program.send(outgoing, lock, now).await,
             Transport::Null => Outcome::Failed { reason: "the transport `null` sends nothing".to_owned() },
         }
     }
@@ -175,7 +188,11 @@ impl Transport {
         match self {
             Transport::Maildir(outbox) => outbox.flush(),
             Transport::Folder(outbox) => outbox.flush(),
-            Transport::Sendmail(_) | Transport::Hub(_) | Transport::Forge(_) | Transport::Null => Ok(()),
+            Transport::Sendmail(_)
+            | Transport::Hub(_)
+            | Transport::Forge(_)
+            | Transport::Program(_)
+            | Transport::Null => Ok(()),
         }
     }
 
@@ -189,6 +206,7 @@ impl Transport {
             }
             Transport::Hub(hub) => hub.find(key).await,
             Transport::Forge(forge) => forge.find(key, thread, now).await,
+            Transport::Program(program) => program.find(key).await,
             Transport::Null => Found::No,
         }
     }

@@ -6,6 +6,7 @@ mod support;
 mod approve;
 mod beside;
 mod check;
+mod connector;
 mod content;
 mod crash;
 mod exits;

@@ -120,6 +120,11 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
                     format!("set `path` of it to a folder, or make one: mkdir -p {}", path.display()),
                 ),
             },
+            SourceKind::Program(program) => {
+                check_program(report, "source", name, &program.command);
+                credentials
+                    .extend(program.secrets.iter().map(|(_, secret)| ("program", name.as_str(), secret)));
+            }
             SourceKind::Hub(hub) => {
                 credentials.extend(hub.token.as_ref().map(|token| ("hub", name.as_str(), token)))
             }
@@ -149,18 +154,12 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
                     "set `path` of it to a folder that you may write to",
                 ),
             },
-            TransportKind::Sendmail { command, .. } => {
-                let program = command.first().map(String::as_str).unwrap_or_default();
-                match found(program, env::var_os("PATH")) {
-                    Ok(path) => {
-                        report.fine("transport", format!("transport `{name}` runs {}", path.display()))
-                    }
-                    Err(why) => report.wrong(
-                        "transport.command",
-                        format!("transport `{name}`: `{program}` {why}"),
-                        "install it, or name another program as its `command`",
-                    ),
-                }
+            TransportKind::Sendmail { command, .. } => check_program(report, "transport", name, command),
+            TransportKind::Program(program) => {
+                check_program(report, "transport", name, &program.command);
+                let secrets = program.secrets.iter().map(|(_, secret)| ("program", name.as_str(), secret));
+                let new: Vec<_> = secrets.filter(|secret| !credentials.contains(secret)).collect();
+                credentials.extend(new);
             }
             TransportKind::Hub(hub) => {
                 let token = hub.token.as_ref().map(|token| ("hub", name.as_str(), token));
@@ -192,6 +191,19 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
                 ),
             },
         }
+    }
+}
+
+/// Looks whether the program of a connector is there.
+fn check_program(report: &mut Report, kind: &'static str, name: &str, command: &[String]) {
+    let program = command.first().map(String::as_str).unwrap_or_default();
+    match found(program, env::var_os("PATH")) {
+        Ok(path) => report.fine(kind, format!("{kind} `{name}` runs {}", path.display())),
+        Err(why) => report.wrong(
+            if kind == "source" { "source.command" } else { "transport.command" },
+            format!("{kind} `{name}`: `{program}` {why}"),
+            "install it, or name another program as its `command`",
+        ),
     }
 }
 
