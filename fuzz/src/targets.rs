@@ -8,6 +8,9 @@ use std::path::Path;
 use git_drafts::brain::rules::{self, Catalogue};
 use git_drafts::config::Wiring;
 use git_drafts::connector::Window;
+use git_drafts::connector::forge::settings as forges;
+use git_drafts::connector::forge::wire::answer::{self, Pages};
+use git_drafts::connector::forge::wire::taken::{self, Seen};
 use git_drafts::connector::hub::settings::{Fields, Paths, Settings};
 use git_drafts::connector::hub::wire;
 use git_drafts::connector::mail::read;
@@ -27,12 +30,13 @@ use jiff::Timestamp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("draft", draft),
     ("plan", plan),
     ("entry", entry),
     ("mail", mail),
     ("hub", hub),
+    ("forge", forge),
     ("policy", policy),
     ("wiring", wiring),
     ("routes", routes),
@@ -146,6 +150,42 @@ pub fn hub(bytes: &[u8]) {
     }
     if let Found::Yes { receipt } = wire::read_found(&settings, Ok(answer())) {
         assert!(text::is_visible(&receipt));
+    }
+}
+
+/// A forge's answer: what is taken of it shows all there is in it, nothing of it is counted twice, and only
+/// what says where it is was made.
+pub fn forge(bytes: &[u8]) {
+    let (status, body) = bytes.split_at(bytes.len().min(3));
+    let status = String::from_utf8_lossy(status).parse().unwrap_or(200);
+    let answer = || Answer::new(status, Vec::new(), body.to_vec(), None);
+    let repository = forges::Repository::parse("acme/app").expect("it is one");
+    let settings = forges::Settings {
+        kind: forges::Kind::GitHub,
+        url: "http://127.0.0.1:8080".to_owned(),
+        login: "sam".to_owned(),
+        token: None,
+        repositories: vec![repository.clone()],
+        take: forges::Take::ALL.to_vec(),
+        to: None,
+        timeout: forges::TIMEOUT,
+    };
+    let mut pages = Pages::default();
+    if pages.add(&answer(), 100, "issues").is_ok() {
+        let given = pages.items.len();
+        // The same items as issues and as comments: most are one of them at most.
+        let seen = Seen { issues: pages.items.clone(), comments: pages.items, ..Seen::default() };
+        let taken = taken::in_order(taken::taken(&settings, "app", &repository, &seen, None));
+        assert!(taken.len() <= 2 * given);
+        for message in taken.iter().flatten() {
+            is_clean(message);
+            assert!(forges::Thread::parse(&message.thread).is_some());
+        }
+    }
+    let thread = forges::Thread { repository, number: 12 };
+    let made = |made: &serde_json::Value| answer::comment_made(&thread, made);
+    if let Outcome::Delivered { receipt } = answer::outcome(Ok(answer()), Timestamp::UNIX_EPOCH, made) {
+        assert!(matches!(status, 200 | 201) && receipt.starts_with("acme/app#12#issuecomment-"));
     }
 }
 
