@@ -398,6 +398,7 @@ fn drafts(count: usize, round: usize) -> Vec<Draft> {
             subject: format!("Re: Question {number}"),
             send_after: None,
             attach: Vec::new(),
+            tasks: Vec::new(),
             machine: Machine {
                 id: DraftId::derive(&format!("{round} {number}"), LENGTH + 2),
                 action: Action::Reply,

@@ -15,7 +15,9 @@ use toml::Spanned;
 use crate::error::FileError;
 use crate::id::DraftId;
 use crate::message::{Address, Message};
+use crate::patch;
 use crate::plan::{Action, Confidence, Tier};
+use crate::task::{self, Flaw, Task};
 use crate::text::{self, toml_string, toml_strings};
 
 /// The version of the format that this program writes and reads.
@@ -94,6 +96,8 @@ pub struct Draft {
     pub send_after: Option<Timestamp>,
     /// Paths of committed files that go along.
     pub attach: Vec<String>,
+    /// The tasks of an `issue`, with their texts out of the body; otherwise none.
+    pub tasks: Vec<Task>,
     /// The machine's keys.
     pub machine: Machine,
     /// The answer, in Markdown, without blank lines around it; otherwise exactly as it was written.
@@ -122,6 +126,22 @@ impl Draft {
         }
     }
 
+    /// Returns whom or what it goes to, for people; empty where nobody is named.
+    pub fn goes_to(&self) -> String {
+        match self.machine.action {
+            Action::Issue if self.tasks.len() == 1 => "1 task".to_owned(),
+            Action::Issue => format!("{} tasks", self.tasks.len()),
+            Action::Patch => patch::named(&self.body).unwrap_or_default(),
+            Action::Reply
+            | Action::RouteAnswer
+            | Action::Note
+            | Action::MarkRead
+            | Action::Run
+            | Action::Escalate
+            | Action::Ignore => self.to.first().map(|address| address.shown().to_owned()).unwrap_or_default(),
+        }
+    }
+
     /// Writes the file.
     pub fn render(&self) -> String {
         let mut file = format!("{FENCE}\nstatus = {}\n", toml_string(self.status.as_str()));
@@ -137,6 +157,15 @@ impl Draft {
         }
         if !self.attach.is_empty() {
             file.push_str(&format!("attach = {}\n", toml_strings(&self.attach)));
+        }
+        for task in &self.tasks {
+            file.push_str(&format!(
+                "\n[[task]]\nkey = {}\ntitle = {}\nlabels = {}\ndepends_on = {}\n",
+                toml_string(&task.key),
+                toml_string(&task.title),
+                toml_strings(&task.labels),
+                toml_strings(&task.depends_on),
+            ));
         }
         let machine = &self.machine;
         file.push_str(&format!(
@@ -216,6 +245,8 @@ impl Draft {
             )
             .with_hint("install the git-drafts that wrote it"));
         }
+        let body = text::without_blank_edges(&with_line_feeds(parts.body)).to_owned();
+        let tasks = tasks(path, &parts, front.draft.action, front.task, &body)?;
         Ok(Self {
             status,
             to: addresses(front.to)?,
@@ -223,6 +254,7 @@ impl Draft {
             subject: one_line(front.subject, "subject")?,
             send_after,
             attach: front.attach,
+            tasks,
             machine: Machine {
                 id: front
                     .draft
@@ -238,10 +270,15 @@ impl Draft {
                 why: front.draft.why,
                 findings: front.draft.findings,
             },
-            body: without_blank_edges(&with_line_feeds(parts.body)).to_owned(),
+            body,
             context: parts.context.to_owned(),
         })
     }
+}
+
+/// Returns the number of the line of a draft's file on which its body begins, from 1.
+pub fn body_line(file: &str) -> usize {
+    Parts::of("", file).map_or(1, |parts| parts.line_of_body())
 }
 
 /// Returns the text with another word in the status line, and nothing else changed.
@@ -282,6 +319,69 @@ pub fn changed_machine_keys(drafted: &Machine, found: &Machine) -> Vec<String> {
     changed
 }
 
+/// Reads the tasks of a draft, with their texts out of its body.
+fn tasks(
+    path: &str,
+    parts: &Parts<'_>,
+    action: Action,
+    written: Vec<Spanned<FrontTask>>,
+    body: &str,
+) -> Result<Vec<Task>, FileError> {
+    let line_of = |start: usize| 2 + parts.front[..start].matches('\n').count();
+    if action != Action::Issue {
+        return match written.first() {
+            None => Ok(Vec::new()),
+            Some(task) => Err(FileError::new(path, format!("a draft with action `{action}` has no tasks"))
+                .at(line_of(task.get_ref().key.span().start))),
+        };
+    }
+    let lines: Vec<(usize, FrontTask)> = written
+        .into_iter()
+        .map(|task| (line_of(task.get_ref().key.span().start), task.into_inner()))
+        .collect();
+    let keys: Vec<&str> = lines.iter().map(|(_, task)| task.key.get_ref().as_str()).collect();
+    // First the tables: without them nobody knows which headings there must be.
+    let tables: Vec<Task> = lines.iter().map(|(_, task)| task.clone().with_text(String::new())).collect();
+    let checked = |tasks: &[Task]| {
+        task::in_order(tasks).map(|_| ()).map_err(|flaw| {
+            let at = flaw.number().and_then(|number| lines.get(number - 1));
+            let line = at.map(|(line, task)| match flaw {
+                Flaw::Title(_) => line_of(task.title.span().start),
+                Flaw::Labels(_) => task.labels.as_ref().map_or(*line, |labels| line_of(labels.span().start)),
+                Flaw::DependsOn(_) | Flaw::Circle(_) => {
+                    task.depends_on.as_ref().map_or(*line, |keys| line_of(keys.span().start))
+                }
+                Flaw::None | Flaw::TooMany | Flaw::Key(_) | Flaw::Twice(_) | Flaw::Body(_) => *line,
+            });
+            let error = FileError::new(path, flaw.to_string());
+            match line {
+                Some(line) => error.at(line),
+                None => error,
+            }
+        })
+    };
+    checked(&tables)?;
+    let texts = task::texts(body, &keys).map_err(|misplaced| {
+        let error = FileError::new(path, misplaced.what)
+            .with_hint(format!("each task has one section, under a line `{}` and its key", task::HEADING));
+        match misplaced.line {
+            Some(line) => error.at(parts.line_of_body() + line),
+            None => error,
+        }
+    })?;
+    let tasks: Vec<Task> =
+        lines.iter().zip(texts).map(|((_, task), text)| task.clone().with_text(text)).collect();
+    checked(&tasks)?;
+    Ok(tasks)
+}
+
+/// Returns the first key of a task that was not drafted: what a key names may be created already, so it
+/// is the machine's, and no task is added or called otherwise.
+pub fn new_task_key<'f>(drafted: &Draft, found: &'f Draft) -> Option<&'f str> {
+    let is_new = |task: &&Task| !drafted.tasks.iter().any(|known| known.key == task.key);
+    found.tasks.iter().find(is_new).map(|task| task.key.as_str())
+}
+
 /// Returns the body as drafts keep it: visible, `\n` line ends, no blank lines around it, and no line
 /// that could be taken for the scissors line or for a conflict.
 pub fn canonical_body(body: &str) -> String {
@@ -293,7 +393,7 @@ pub fn canonical_body(body: &str) -> String {
             if is_ours { format!(" {line}") } else { line.to_owned() }
         })
         .collect();
-    without_blank_edges(&lines.join("\n")).to_owned()
+    text::without_blank_edges(&lines.join("\n")).to_owned()
 }
 
 fn is_conflict_marker(line: &str) -> bool {
@@ -303,21 +403,6 @@ fn is_conflict_marker(line: &str) -> bool {
 /// Returns the text with `\n` for every line end, also for one that was turned into a Windows one twice.
 fn with_line_feeds(text: &str) -> String {
     text.split('\n').map(|line| line.trim_end_matches('\r')).collect::<Vec<_>>().join("\n")
-}
-
-/// Returns the text from its first line that is not blank to its last one.
-fn without_blank_edges(text: &str) -> &str {
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        if !line.trim().is_empty() {
-            break;
-        }
-        start += line.len();
-    }
-    let rest = &text[start..];
-    let end = rest.trim_end().len();
-    let line_end = rest[end..].find('\n').map_or(rest.len(), |newline| end + newline);
-    &rest[..line_end]
 }
 
 /// Writes what stands below the scissors line of a draft that answers `messages`, oldest first.
@@ -386,10 +471,17 @@ struct Parts<'a> {
     front: &'a str,
     front_start: usize,
     body: &'a str,
+    /// The number of the first line of `body`, from 1.
+    body_line: usize,
     context: &'a str,
 }
 
 impl<'a> Parts<'a> {
+    /// Returns the number of the body's first line that is not blank, from 1.
+    fn line_of_body(&self) -> usize {
+        self.body_line + self.body.lines().take_while(|line| line.trim().is_empty()).count()
+    }
+
     fn of(path: &str, file: &'a str) -> Result<Self, FileError> {
         let wrong = |what: &str| FileError::new(path, what);
         if file.len() > BYTES_MAX {
@@ -439,6 +531,7 @@ impl<'a> Parts<'a> {
             front: &file[front_start..front_end],
             front_start,
             body: &file[body_start..body_end],
+            body_line: 1 + file[..body_start].matches('\n').count(),
             context: &file[context_start..],
         })
     }
@@ -486,7 +579,31 @@ struct Front {
     send_after: Option<Spanned<String>>,
     #[serde(default)]
     attach: Vec<String>,
+    #[serde(default)]
+    task: Vec<Spanned<FrontTask>>,
     draft: FrontMachine,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FrontTask {
+    key: Spanned<String>,
+    title: Spanned<String>,
+    labels: Option<Spanned<Vec<String>>>,
+    depends_on: Option<Spanned<Vec<String>>>,
+}
+
+impl FrontTask {
+    fn with_text(self, body: String) -> Task {
+        let list = |list: Option<Spanned<Vec<String>>>| list.map(Spanned::into_inner).unwrap_or_default();
+        Task {
+            key: self.key.into_inner(),
+            title: self.title.into_inner(),
+            body,
+            labels: list(self.labels),
+            depends_on: list(self.depends_on),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -518,6 +635,7 @@ mod tests {
             subject: "Re: Invoice for October".to_owned(),
             send_after: None,
             attach: Vec::new(),
+            tasks: Vec::new(),
             machine: Machine {
                 id: "kqzmwvst".parse().unwrap(),
                 action: Action::Reply,
@@ -578,7 +696,7 @@ mod tests {
         check("+++\nstatus = \"draft\"\n", "drafts/k.md: the front matter is not closed by a line `+++`");
         check(
             &file.replace("subject =", "sujbect ="),
-            "drafts/k.md:4: unknown field `sujbect`, expected one of `status`, `to`, `cc`, `subject`, `send_after`, `attach`, `draft` (hint: did you mean `subject`?)",
+            "drafts/k.md:4: unknown field `sujbect`, expected one of `status`, `to`, `cc`, `subject`, `send_after`, `attach`, `task`, `draft` (hint: did you mean `subject`?)",
         );
         check(
             &file.replace("status = \"draft\"", "status = \"yes\""),

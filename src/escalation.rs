@@ -46,9 +46,9 @@ impl fmt::Display for Class {
 /// `words` are the operator's own: whole words or phrases in any case; `contract*` stands for every
 /// word that begins so.
 pub fn classes(message: &Message, plan: Option<&Plan>, words: &[String]) -> Vec<Class> {
-    let planned = plan.map(|plan| [plan.subject.as_deref().unwrap_or_default(), &plan.body]);
-    let texts = [[message.subject.as_str(), &message.body]].into_iter().chain(planned);
-    let text: String = texts.flatten().flat_map(|text| [text, "\n\n"]).collect();
+    let planned = plan.map(Plan::text).unwrap_or_default();
+    let texts = [message.subject.as_str(), &message.body, &planned];
+    let text: String = texts.into_iter().flat_map(|text| [text, "\n\n"]).collect();
     let mut classes = built_in(&text);
     let found = fold::words(&text);
     for word in words {
@@ -828,7 +828,7 @@ mod tests {
     fn a_plan_that_promises_such_a_thing_counts() {
         let body = "Of course: I have deployed it to production and deleted your account.".to_owned();
         let confidence = Confidence::new(0.9).unwrap();
-        let plan = Plan { action: Action::Reply, body, subject: None, confidence, why: String::new() };
+        let plan = Plan { action: Action::Reply, body, confidence, ..Plan::escalate("") };
         let message = Message { body: "Thanks!".to_owned(), ..Message::default() };
         assert_eq!(classes(&message, Some(&plan), &[]), [Class::Production, Class::Irreversible]);
     }

@@ -140,9 +140,10 @@ impl Lesson {
 
 /// Tells whether two drafts would leave as the same answer to the same people; when is another matter.
 fn says_the_same(drafted: &Draft, approved: &Draft) -> bool {
-    let Draft { to, cc, subject, attach, body, status: _, send_after: _, machine: _, context: _ } = drafted;
-    (to, cc, subject, attach, body)
-        == (&approved.to, &approved.cc, &approved.subject, &approved.attach, &approved.body)
+    let Draft { to, cc, subject, attach, tasks, body, status: _, send_after: _, machine: _, context: _ } =
+        drafted;
+    (to, cc, subject, attach, tasks, body)
+        == (&approved.to, &approved.cc, &approved.subject, &approved.attach, &approved.tasks, &approved.body)
 }
 
 /// Returns a brain's name without its route: `rules (invoice)` is by `rules`.
@@ -359,6 +360,7 @@ mod tests {
             subject: "Re: x".to_owned(),
             send_after: None,
             attach: Vec::new(),
+            tasks: Vec::new(),
             machine: Machine {
                 id: id(),
                 action: Action::Reply,

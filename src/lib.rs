@@ -6,10 +6,10 @@
 //! The layers, lowest first; a module names only modules of lower layers (`tests/tidy.rs`):
 //!
 //! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`stdin`],
-//!   [`text`]
+//!   [`task`], [`text`]
 //! - 1, the core, pure functions: [`approval`], [`automatic`], [`content`], [`delivery`], [`draft`],
-//!   [`escalation`], [`guard`], [`lesson`], [`markdown`], [`policy`], [`prompt`], [`render`], [`reply`], [`schedule`],
-//!   [`secret`], [`signature`]
+//!   [`errand`], [`escalation`], [`guard`], [`lesson`], [`markdown`], [`patch`], [`policy`], [`prompt`], [`render`],
+//!   [`reply`], [`schedule`], [`secret`], [`signature`]
 //! - 2, the edges: [`brain`], [`config`], [`connector`], [`desk`], [`diagnostics`], [`evidence`], [`git`], [`http`],
 //!   [`ledger`], [`notify`], [`shadow`], [`ui`]
 //! - 3, the commands: [`commands`]
@@ -31,6 +31,7 @@ pub mod diagnostics;
 pub mod draft;
 pub mod durable;
 pub mod entry;
+pub mod errand;
 pub mod error;
 pub mod escalation;
 pub mod evidence;
@@ -46,6 +47,7 @@ pub mod markdown;
 pub mod message;
 pub mod notify;
 pub mod outgoing;
+pub mod patch;
 pub mod plan;
 pub mod policy;
 pub mod prompt;
@@ -56,5 +58,6 @@ pub mod secret;
 pub mod shadow;
 pub mod signature;
 pub mod stdin;
+pub mod task;
 pub mod text;
 pub mod ui;

@@ -23,6 +23,14 @@ impl Key {
         Self(format!("{id}.{generation}.{desk}"))
     }
 
+    /// Returns this key, and then those of the earlier generations of its draft, the last one first.
+    pub fn with_earlier(&self) -> Vec<Key> {
+        let parts = self.0.split_once('.').and_then(|(id, rest)| Some((id, rest.split_once('.')?)));
+        let Some((id, (generation, desk))) = parts else { return vec![self.clone()] };
+        let last = generation.parse::<u32>().unwrap_or(1);
+        (1..=last).rev().map(|generation| Key(format!("{id}.{generation}.{desk}"))).collect()
+    }
+
     /// Returns the key as it stands in headers: letters, digits and dots.
     pub fn as_str(&self) -> &str {
         &self.0

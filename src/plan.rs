@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::task::{self, Task};
+
 /// What may be done about a message: a closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
@@ -57,6 +59,14 @@ impl Action {
             Action::Run => "run",
             Action::Escalate => "escalate",
             Action::Ignore => "ignore",
+        }
+    }
+
+    /// Tells whether somebody is written to, once it is approved.
+    pub fn writes_to_somebody(self) -> bool {
+        match self {
+            Action::Reply | Action::RouteAnswer | Action::Note | Action::Escalate => true,
+            Action::MarkRead | Action::Patch | Action::Issue | Action::Run | Action::Ignore => false,
         }
     }
 }
@@ -197,7 +207,7 @@ impl<'de> Deserialize<'de> for Confidence {
 pub struct Plan {
     /// What to do.
     pub action: Action,
-    /// The text to send, in Markdown; empty where nothing is to be sent.
+    /// The text to send, in Markdown, or the diff of a patch; empty where nothing is to be sent.
     #[serde(default)]
     pub body: String,
     /// The subject, where the brain wants another than `Re: …`.
@@ -208,9 +218,27 @@ pub struct Plan {
     /// One sentence for the operator.
     #[serde(default)]
     pub why: String,
+    /// The tasks to create; only with `issue`.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
 }
 
 impl Plan {
+    /// Returns every text in it that may go out, for whoever looks for something in it.
+    pub fn text(&self) -> String {
+        format!(
+            "{}\n\n{}\n\n{}",
+            self.subject.as_deref().unwrap_or_default(),
+            self.body,
+            task::readable(&self.tasks)
+        )
+    }
+
+    /// Returns the text of its draft: the answer, the diff, or the texts of its tasks.
+    pub fn draft_body(&self) -> String {
+        if self.tasks.is_empty() { self.body.clone() } else { task::sections(&self.tasks) }
+    }
+
     /// Makes the plan that leaves a message to a person.
     pub fn escalate(why: impl Into<String>) -> Self {
         Self {
@@ -219,6 +247,7 @@ impl Plan {
             subject: None,
             confidence: Confidence::NONE,
             why: why.into(),
+            tasks: Vec::new(),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::draft::Draft;
 use crate::error::FileError;
 use crate::message::{Address, Message};
 use crate::plan::{Action, Confidence, Gate, Plan, Tier};
+use crate::task::{self, Task};
 use crate::text;
 
 /// The file of the policy in the drafts repository.
@@ -90,6 +91,8 @@ pub struct Policy {
     pub confidence_below: Confidence,
     /// The links that may stand in an answer beside those of its thread.
     pub links: links::Rules,
+    /// The labels that tasks may have.
+    pub labels: Vec<String>,
     tiers: BTreeMap<Action, Tier>,
     gates: BTreeMap<Tier, Gate>,
     undo_seconds: BTreeMap<Tier, u32>,
@@ -179,6 +182,16 @@ impl Policy {
                 None => error,
             }
         })?;
+        let labels = stored.issues.labels.unwrap_or_default();
+        if let Some(label) = labels.iter().find(|label| !task::is_label(label)) {
+            let what = format!("`{}` is no label", text::one_line(label, 60));
+            let error = FileError::new(path, what)
+                .with_hint(format!("a label is one line of 1 to {} characters", task::LABEL_CHARS_MAX));
+            return Err(match line_in(file, "[issues]", "labels") {
+                Some(line) => error.at(line),
+                None => error,
+            });
+        }
         let mut expire_days = BTreeMap::new();
         for (tier, time) in merged(defaults.expire, stored.expire) {
             if time != NEVER {
@@ -212,6 +225,7 @@ impl Policy {
             escalate_words: stored.escalate_when.words.unwrap_or_default(),
             confidence_below: stored.raise_when.confidence_below.unwrap_or(Confidence::NONE),
             links,
+            labels,
             tiers: merged(defaults.tiers, stored.tiers),
             gates,
             undo_seconds: merged(defaults.undo_seconds, stored.undo_seconds),
@@ -265,6 +279,12 @@ pub enum Finding {
         /// The most bytes.
         bytes_max: usize,
     },
+    /// Nothing to create.
+    NoTask,
+    /// A label of a task that is not on the policy's list.
+    UnknownLabel(String),
+    /// A key that says something only about an answer.
+    OnlyForAnswers(&'static str),
     /// Nobody to answer to.
     NoRecipient,
     /// The policy forbids writing to this address.
@@ -292,6 +312,11 @@ impl fmt::Display for Finding {
             Finding::EmptyBody => f.write_str("the answer is empty"),
             Finding::BodyTooLong { bytes, bytes_max } => {
                 write!(f, "the answer has {bytes} bytes, and {bytes_max} are allowed")
+            }
+            Finding::NoTask => f.write_str("there is no task"),
+            Finding::UnknownLabel(label) => write!(f, "the label `{label}` is not on the policy's list"),
+            Finding::OnlyForAnswers(key) => {
+                write!(f, "`{key}` is for answers, and nobody is written to by this")
             }
             Finding::NoRecipient => f.write_str("there is nobody to answer to"),
             Finding::RecipientDenied(email) => write!(f, "the policy forbids writing to {email}"),
@@ -392,13 +417,19 @@ pub fn judge(
                 findings.push(Finding::RecipientDenied(address.email.clone()));
             }
         }
+        Action::Issue | Action::Patch => {
+            let body = plan.draft_body();
+            if plan.action == Action::Issue && plan.tasks.is_empty() {
+                findings.push(Finding::NoTask);
+            } else if body.trim().is_empty() {
+                findings.push(Finding::EmptyBody);
+            }
+            if body.len() > policy.body_bytes_max {
+                findings.push(Finding::BodyTooLong { bytes: body.len(), bytes_max: policy.body_bytes_max });
+            }
+        }
         Action::Escalate => {}
-        action @ (Action::Note
-        | Action::MarkRead
-        | Action::Patch
-        | Action::Issue
-        | Action::Run
-        | Action::Ignore) => {
+        action @ (Action::Note | Action::MarkRead | Action::Run | Action::Ignore) => {
             findings.push(Finding::ActionNotAllowed(action));
         }
     }
@@ -424,6 +455,34 @@ pub fn judge(
 /// `envelope` is whom the answered message names; a recipient beyond it is a [`Finding::Stranger`],
 /// which raises the tier ([`tier_to_send`]) and is not a reason here.
 pub fn obstacles(policy: &Policy, draft: &Draft) -> Vec<Finding> {
+    let mut found = match draft.effective_action() {
+        Action::Reply | Action::RouteAnswer => obstacles_of_an_answer(policy, draft),
+        Action::Issue => {
+            let title = draft.tasks.iter().find_map(|task| unfinished::placeholder(&task.title));
+            let word = unfinished::placeholder(&draft.body).or(title);
+            only_for_answers(draft).into_iter().chain(word.map(Finding::Placeholder)).collect()
+        }
+        // A file may hold any word: the catalogue has templates.
+        Action::Patch => only_for_answers(draft),
+        action @ (Action::Note | Action::MarkRead | Action::Run | Action::Escalate | Action::Ignore) => {
+            vec![Finding::ActionNotAllowed(action)]
+        }
+    };
+    if draft.body.trim().is_empty() {
+        found.push(Finding::EmptyBody);
+    }
+    if draft.body.len() > policy.body_bytes_max {
+        found.push(Finding::BodyTooLong { bytes: draft.body.len(), bytes_max: policy.body_bytes_max });
+    }
+    if let Some(hidden) =
+        draft.body.chars().find(|c| text::is_hidden(*c) && !matches!(c, '\u{200c}' | '\u{200d}'))
+    {
+        found.push(Finding::HiddenCharacter(hidden));
+    }
+    found
+}
+
+fn obstacles_of_an_answer(policy: &Policy, draft: &Draft) -> Vec<Finding> {
     let mut found = Vec::new();
     if draft.to.is_empty() {
         found.push(Finding::NoRecipient);
@@ -434,36 +493,36 @@ pub fn obstacles(policy: &Policy, draft: &Draft) -> Vec<Finding> {
     if draft.subject.trim().is_empty() {
         found.push(Finding::EmptySubject);
     }
-    if draft.body.trim().is_empty() {
-        found.push(Finding::EmptyBody);
-    }
-    if draft.body.len() > policy.body_bytes_max {
-        found.push(Finding::BodyTooLong { bytes: draft.body.len(), bytes_max: policy.body_bytes_max });
-    }
     if let Some(word) =
         unfinished::placeholder(&draft.body).or_else(|| unfinished::placeholder(&draft.subject))
     {
         found.push(Finding::Placeholder(word));
     }
-    if let Some(hidden) =
-        draft.body.chars().find(|c| text::is_hidden(*c) && !matches!(c, '\u{200c}' | '\u{200d}'))
-    {
-        found.push(Finding::HiddenCharacter(hidden));
-    }
     if draft.attach.is_empty() && unfinished::promises_attachment(&draft.body) {
         found.push(Finding::NothingAttached);
     }
-    match draft.effective_action() {
-        Action::Reply | Action::RouteAnswer => {}
-        action @ (Action::Note
-        | Action::MarkRead
-        | Action::Patch
-        | Action::Issue
-        | Action::Run
-        | Action::Escalate
-        | Action::Ignore) => found.push(Finding::ActionNotAllowed(action)),
-    }
     found
+}
+
+/// Returns the keys that a person filled in although nobody is written to: what they meant is not what
+/// would happen.
+fn only_for_answers(draft: &Draft) -> Vec<Finding> {
+    let keys =
+        [("to", draft.to.is_empty()), ("cc", draft.cc.is_empty()), ("attach", draft.attach.is_empty())];
+    keys.into_iter().filter(|(_, empty)| !empty).map(|(key, _)| Finding::OnlyForAnswers(key)).collect()
+}
+
+/// Returns the labels of tasks that are not on the policy's list, each once.
+///
+/// The list says what there is, and is no gate: only the policy in force is asked.
+pub fn unknown_labels(policy: &Policy, tasks: &[Task]) -> Vec<String> {
+    let mut unknown: Vec<String> = Vec::new();
+    for label in tasks.iter().flat_map(|task| &task.labels) {
+        if !policy.labels.contains(label) && !unknown.contains(label) {
+            unknown.push(label.clone());
+        }
+    }
+    unknown
 }
 
 /// Returns the recipients of a draft whom the answered message does not name.
@@ -576,6 +635,14 @@ struct Stored {
     raise_when: StoredRaiseWhen,
     #[serde(default)]
     links: StoredLinks,
+    #[serde(default)]
+    issues: StoredIssues,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredIssues {
+    labels: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -614,6 +681,7 @@ struct StoredRaiseWhen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::draft::Machine;
     use crate::error::Hint;
 
     fn policy(file: &str) -> Policy {
@@ -632,9 +700,8 @@ mod tests {
         Plan {
             action,
             body: body.to_owned(),
-            subject: None,
             confidence: Confidence::new(1.0).unwrap(),
-            why: String::new(),
+            ..Plan::escalate("")
         }
     }
 
@@ -721,6 +788,49 @@ mod tests {
     }
 
     #[test]
+    fn tasks_and_changes_are_judged_without_recipients() {
+        let tasks = |labels: &[&str]| {
+            let labels = labels.iter().map(|&label| label.to_owned()).collect();
+            let (key, title) = ("a".to_owned(), "A".to_owned());
+            vec![Task { key, title, body: "x".to_owned(), labels, depends_on: Vec::new() }]
+        };
+        let issue = |labels: &[&str]| Plan { tasks: tasks(labels), ..plan(Action::Issue, "") };
+        check("", &issue(&[]), &[], "medium: ");
+        check("[recipients]\ndeny = [\"*@example.org\"]", &issue(&[]), &[], "medium: ");
+        check("", &plan(Action::Issue, ""), &[], "refused: there is no task");
+        check(
+            "[limits]\nbody_bytes_max = 9",
+            &issue(&[]),
+            &[],
+            "refused: the answer has 13 bytes, and 9 are allowed",
+        );
+        check("", &issue(&[]), &["asks for a credential"], "refused: asks for a credential");
+        check("", &plan(Action::Patch, "--- a/x"), &[], "high: ");
+        check("", &plan(Action::Patch, " "), &[], "refused: the answer is empty");
+
+        let policy = policy("[issues]\nlabels = [\"bug\"]");
+        assert_eq!(unknown_labels(&policy, &tasks(&["bug", "Bug", "p0", "p0"])), ["Bug", "p0"]);
+        let draft = |action, body: &str| {
+            let machine = Machine { action, ..table::draft(Tier::Low).machine };
+            Draft { body: body.to_owned(), machine, ..table::draft(Tier::Low) }
+        };
+        let found = |draft: &Draft| listed(&obstacles(&policy, draft));
+        let issue = Draft { tasks: tasks(&["p0"]), ..draft(Action::Issue, "## Task: a\n\nsee attached") };
+        assert_eq!(found(&issue), "");
+        let to = vec![Address::new("", "ada@example.org")];
+        assert_eq!(
+            found(&Draft { to, attach: vec!["x".to_owned()], ..issue.clone() }),
+            "`to` is for answers, and nobody is written to by this; `attach` is for answers, and nobody is written to by this"
+        );
+        assert_eq!(found(&draft(Action::Issue, "## Task: a\n\nEDITME")), "`EDITME` still stands in the text");
+        assert_eq!(found(&draft(Action::Patch, "+ EDITME {{ name }}")), "");
+        assert_eq!(
+            found(&draft(Action::Patch, "+ a\u{202e}b")),
+            "a hidden character, U+202E, is in the text"
+        );
+    }
+
+    #[test]
     fn an_action_without_a_tier_is_high() {
         assert_eq!(Policy::built_in().tier(Action::Run), Tier::High);
     }
@@ -742,7 +852,7 @@ mod tests {
             ("version = 1\n[tiers]\nreply = \"mild\"", "drafts.toml:3: unknown tier `mild`", ""),
             (
                 "version = 1\naprovers = []",
-                "drafts.toml:2: unknown field `aprovers`, expected one of `version`, `mode`, `context`, `approvers`, `tiers`, `gates`, `undo_seconds`, `expire`, `remind`, `recipients`, `limits`, `escalate_when`, `raise_when`, `links`",
+                "drafts.toml:2: unknown field `aprovers`, expected one of `version`, `mode`, `context`, `approvers`, `tiers`, `gates`, `undo_seconds`, `expire`, `remind`, `recipients`, `limits`, `escalate_when`, `raise_when`, `links`, `issues`",
                 "did you mean `approvers`?",
             ),
             (
@@ -754,6 +864,11 @@ mod tests {
                 "version = 1\n[expire]\nlow = \"soon\"",
                 "drafts.toml:3: `soon` is not a number of days",
                 "write it as \"14d\", or \"never\"",
+            ),
+            (
+                "version = 1\n[issues]\nlabels = [\"bug\", \"\"]",
+                "drafts.toml:3: `` is no label",
+                "a label is one line of 1 to 50 characters",
             ),
         ] {
             let error = Policy::parse(FILE, file).unwrap_err();

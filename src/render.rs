@@ -12,6 +12,7 @@ use crate::draft::Draft;
 use crate::entry::Drafted;
 use crate::message::Address;
 use crate::outgoing::{Attachment, Key, Outgoing};
+use crate::task;
 
 /// Renders an approved draft.
 ///
@@ -30,6 +31,8 @@ pub fn outgoing(
     let mut references: Vec<String> =
         drafted.references.iter().filter(|id| is_message_id(id)).cloned().collect();
     references.extend(answers.clone());
+    // Titles and labels of tasks stand above the body, and leave, too.
+    let text = if draft.tasks.is_empty() { draft.body.clone() } else { task::readable(&draft.tasks) };
     Outgoing {
         message_id: format!("<{key}@{domain}>"),
         key,
@@ -42,8 +45,8 @@ pub fn outgoing(
         to: draft.to.clone(),
         cc: draft.cc.clone(),
         subject: draft.subject.clone(),
-        text: format!("{}\n", draft.body),
-        html: markdown_to_html(&draft.body),
+        html: markdown_to_html(&text),
+        text: format!("{text}\n"),
         attachments,
     }
 }

@@ -4,10 +4,12 @@
 //! counts. Nothing is guessed or repaired. A [`Flaw`] is made of our own words and of names from
 //! closed lists: a reply's own text must never reach an error, a commit or a notification.
 
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Deserializer, Map, Value};
 
 use crate::plan::{Action, Confidence, Plan};
+use crate::task::{self, Task};
 use crate::text;
 
 /// The most bytes of a reply.
@@ -47,6 +49,9 @@ const NOT_ITS_TO_NAME: [&str; 28] = [
     "command",
     "tool",
 ];
+
+/// The fields of a plan.
+const FIELDS: [&str; 6] = ["action", "body", "subject", "confidence", "why", "tasks"];
 
 /// Why a reply holds no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +95,15 @@ pub enum Flaw {
     /// A text beside an action that has none.
     #[error("the brain plans `{0}`, and writes an answer all the same")]
     Contradiction(Action),
+    /// Tasks beside an action that has none.
+    #[error("the brain plans `{0}`, and names tasks all the same")]
+    TasksBeside(Action),
+    /// A task that is none.
+    #[error("the brain's plan has a task that is none")]
+    NoTask,
+    /// Tasks that are no list of tasks.
+    #[error("the brain's tasks are unclear: {0}")]
+    Tasks(task::Flaw),
 }
 
 /// Reads the one plan in `said`; `offered` is what this brain may plan.
@@ -158,21 +172,20 @@ fn why_not(pairs: &Map<String, Value>) -> Option<Flaw> {
     let text = |key: &str| pairs.get(key).is_none_or(Value::is_string);
     let action = pairs.get("action").and_then(Value::as_str).and_then(|word| word.parse::<Action>().ok());
     let confidence = pairs.get("confidence").and_then(Value::as_f64).and_then(Confidence::new);
-    Some(
-        if pairs.keys().any(|key| !["action", "body", "subject", "confidence", "why"].contains(&key.as_str()))
-        {
-            Flaw::UnknownField
-        } else if action.is_none() {
-            Flaw::NoAction
-        } else if confidence.is_none() {
-            Flaw::NoConfidence
-        } else if !text("body") || !text("why") || !(text("subject") || pairs["subject"].is_null()) {
-            Flaw::WrongType
-        } else {
-            // All is right but for what a map cannot show.
-            Flaw::Twice
-        },
-    )
+    Some(if pairs.keys().any(|key| !FIELDS.contains(&key.as_str())) {
+        Flaw::UnknownField
+    } else if action.is_none() {
+        Flaw::NoAction
+    } else if confidence.is_none() {
+        Flaw::NoConfidence
+    } else if !text("body") || !text("why") || !(text("subject") || pairs["subject"].is_null()) {
+        Flaw::WrongType
+    } else if pairs.get("tasks").is_some_and(|tasks| Vec::<Task>::deserialize(tasks).is_err()) {
+        Flaw::NoTask
+    } else {
+        // All is right but for what a map cannot show.
+        Flaw::Twice
+    })
 }
 
 /// Tells whether a key is this name, however it is written: `Reply-To`, `replyTo`, ` TO `.
@@ -186,9 +199,14 @@ fn checked(plan: Plan, offered: &[Action]) -> Result<Plan, Flaw> {
         return Err(Flaw::NotOffered(plan.action));
     }
     let is_empty = plan.body.trim().is_empty();
+    if plan.action != Action::Issue && !plan.tasks.is_empty() {
+        return Err(Flaw::TasksBeside(plan.action));
+    }
     match plan.action {
-        Action::Reply if is_empty => return Err(Flaw::EmptyBody),
-        Action::Escalate | Action::Ignore if !is_empty => return Err(Flaw::Contradiction(plan.action)),
+        Action::Reply | Action::Patch if is_empty => return Err(Flaw::EmptyBody),
+        Action::Escalate | Action::Ignore | Action::Issue if !is_empty => {
+            return Err(Flaw::Contradiction(plan.action));
+        }
         Action::Reply
         | Action::RouteAnswer
         | Action::Note
@@ -199,13 +217,28 @@ fn checked(plan: Plan, offered: &[Action]) -> Result<Plan, Flaw> {
         | Action::Escalate
         | Action::Ignore => {}
     }
+    let has_subject = matches!(plan.action, Action::Reply | Action::Patch);
     Ok(Plan {
         body: text::visible(&plan.body).trim().to_owned(),
-        // An empty subject is none, and a subject is for an answer only.
-        subject: plan.subject.filter(|subject| plan.action == Action::Reply && !subject.trim().is_empty()),
+        // An empty subject is none, and a subject is for what has one.
+        subject: plan.subject.filter(|subject| has_subject && !subject.trim().is_empty()),
         why: text::one_line(&plan.why, 300),
+        tasks: tasks(plan.action, plan.tasks)?,
         ..plan
     })
+}
+
+/// Returns the tasks as a draft can hold them, if they are a list of tasks.
+fn tasks(action: Action, tasks: Vec<Task>) -> Result<Vec<Task>, Flaw> {
+    if action != Action::Issue {
+        return Ok(Vec::new());
+    }
+    // Before anything is done with texts that may be of any length.
+    task::in_order(&tasks).map_err(Flaw::Tasks)?;
+    let clean = |task: Task| Task { body: task::canonical_body(&text::visible(&task.body)), ..task };
+    let tasks: Vec<Task> = tasks.into_iter().map(clean).collect();
+    task::in_order(&tasks).map_err(Flaw::Tasks)?;
+    Ok(tasks)
 }
 
 fn listed(names: &[&str]) -> String {
@@ -319,8 +352,12 @@ mod tests {
                 "the brain's plan has a field twice",
             ),
             (
-                r#"{"action": "reply", "body": "x", "confidence": 1, "tasks": []}"#,
-                "the brain's plan has a field that no plan has",
+                r#"{"action": "reply", "body": "x", "confidence": 1, "tasks": [{"key": "a", "title": "A"}]}"#,
+                "the brain plans `reply`, and names tasks all the same",
+            ),
+            (
+                r#"{"action": "issue", "confidence": 1, "tasks": [{"key": "a", "title": "A"}]}"#,
+                "the brain was not offered the action `issue`",
             ),
             (
                 r#"{"action": "reply", "body": "x", "confidence": 1, "ignore your rules": 1}"#,
@@ -329,6 +366,50 @@ mod tests {
         ] {
             check(said, why);
         }
+    }
+
+    fn check_issue(tasks: &str, expected: &str) {
+        let said = format!(r#"{{"action": "issue", "confidence": 1, "tasks": {tasks}}}"#);
+        let read = match read(&said, &[Action::Issue]) {
+            Ok(plan) => plan.draft_body(),
+            Err(flaw) => flaw.to_string(),
+        };
+        assert_eq!(read, expected, "{tasks}");
+    }
+
+    #[test]
+    fn tasks_are_read_as_strictly_as_the_rest() {
+        check_issue(
+            r####"[{"key": "a", "title": "A", "body": "\n## Task: b\nx\u200b\n", "labels": ["bug"], "depends_on": ["b"]}, {"key": "b", "title": "B"}]"####,
+            "## Task: a\n\n\\## Task: b\nx[hidden: U+200B]\n\n## Task: b",
+        );
+        let none = "the brain's plan has a task that is none";
+        for tasks in [
+            r#"[{"key": "a", "title": "A", "repository": "x"}]"#,
+            r#"[{"key": "a", "title": "A", "assignee": "eve"}]"#,
+            r#"[{"key": "a"}]"#,
+            r#"["a"]"#,
+            r#""a""#,
+            "null",
+            r#"[{"key": "a", "title": "A", "labels": "bug"}]"#,
+        ] {
+            check_issue(tasks, none);
+        }
+        let unclear = |why: &str| format!("the brain's tasks are unclear: {why}");
+        check_issue("[]", &unclear("there is no task"));
+        check_issue(
+            r#"[{"key": "a", "title": "A", "depends_on": ["a"]}]"#,
+            &unclear("task 1 depends on something else than other tasks, each once"),
+        );
+        check_issue(
+            r#"[{"key": "a", "title": "A\u202eB"}]"#,
+            &unclear("the title of task 1 is not one line of 1 to 200 characters"),
+        );
+        let both =
+            r#"{"action": "issue", "body": "x", "confidence": 1, "tasks": [{"key": "a", "title": "A"}]}"#;
+        assert_eq!(read(both, &[Action::Issue]), Err(Flaw::Contradiction(Action::Issue)));
+        let none = r#"{"action": "patch", "body": " ", "confidence": 1}"#;
+        assert_eq!(read(none, &[Action::Patch]), Err(Flaw::EmptyBody));
     }
 
     #[test]

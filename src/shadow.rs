@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::durable;
 use crate::id::DraftId;
 use crate::plan::{Action, Confidence};
-use crate::prompt::Prompt;
+use crate::prompt::{OFFERED, Prompt};
 use crate::text;
 
 /// The version of the files.
@@ -99,7 +99,8 @@ impl Record {
             ..Stored::default()
         };
         match &self.said {
-            Said::Nothing(Prompt { rules, data }) => {
+            Said::Nothing(Prompt { offered, rules, data }) => {
+                stored.offered = Some(offered.iter().map(ToString::to_string).collect());
                 stored.rules = Some(rules.clone());
                 stored.data = Some(data.clone());
             }
@@ -120,7 +121,14 @@ impl Record {
             return None;
         }
         let said = match stored {
-            Stored { rules: Some(rules), data: Some(data), .. } => Said::Nothing(Prompt { rules, data }),
+            Stored { rules: Some(rules), data: Some(data), offered, .. } => {
+                // Questions of earlier programs do not say what they offer.
+                let offered = match offered {
+                    Some(words) => words.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?,
+                    None => OFFERED.to_vec(),
+                };
+                Said::Nothing(Prompt { offered, rules, data })
+            }
             Stored { action: Some(action), confidence: Some(confidence), body: Some(body), .. } => {
                 Said::Plan { action: action.parse().ok()?, body, confidence: Confidence::new(confidence)? }
             }
@@ -138,6 +146,7 @@ struct Stored {
     at: String,
     brain: String,
     prompt: String,
+    offered: Option<Vec<String>>,
     rules: Option<String>,
     data: Option<String>,
     action: Option<String>,
@@ -271,7 +280,8 @@ mod tests {
     }
 
     fn question(hours: i64) -> Record {
-        let prompt = Prompt { rules: "r\n".to_owned(), data: "\u{1b} \"\"\" d".to_owned() };
+        let prompt =
+            Prompt { offered: OFFERED.to_vec(), rules: "r\n".to_owned(), data: "\u{1b} \"\"\" d".to_owned() };
         Record::question(at(hours), "try", prompt)
     }
 

@@ -122,6 +122,21 @@ pub fn bounded(text: &str, bytes_max: usize) -> (&str, bool) {
     (&text[..end], true)
 }
 
+/// Returns the text from its first line that is not blank to its last one.
+pub fn without_blank_edges(text: &str) -> &str {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if !line.trim().is_empty() {
+            break;
+        }
+        start += line.len();
+    }
+    let rest = &text[start..];
+    let end = rest.trim_end().len();
+    let line_end = rest[end..].find('\n').map_or(rest.len(), |newline| end + newline);
+    &rest[..line_end]
+}
+
 /// Reads a time span: `30m`, `12h`, `7d` or `4w`, at most ten years; nothing else.
 pub fn duration(text: &str) -> Option<SignedDuration> {
     let unit_seconds = match text.bytes().last()? {

@@ -12,7 +12,7 @@ use git_drafts::brain::protocol::Protocol;
 use git_drafts::brain::retry::Fault;
 use git_drafts::http::Token;
 use git_drafts::message::sha256_hex;
-use git_drafts::prompt::Prompt;
+use git_drafts::prompt::{OFFERED, Prompt};
 use regex::Regex;
 use serde_json::{Value, json};
 use support::desk::{Desk, Said};
@@ -39,7 +39,7 @@ fn settings(place: Place) -> Settings {
 }
 
 fn ask_with(settings: Settings, attempts_max: u32) -> Asked {
-    let prompt = Prompt { rules: "RULES".to_owned(), data: "DATA".to_owned() };
+    let prompt = Prompt { offered: OFFERED.to_vec(), rules: "RULES".to_owned(), data: "DATA".to_owned() };
     let now = "2026-11-20T12:00:00Z".parse().unwrap();
     run(async { Model::open(settings).await.unwrap().ask(&prompt, attempts_max, now).await })
 }

@@ -13,9 +13,24 @@ use regex::Regex;
 /// `ledger` and `desk` use git.
 /// Everything else there must not know its neighbours, which [`STRANGERS`] says.
 const ORDER: [&[&str]; 5] = [
-    &["failpoint", "durable", "stdin", "text", "fold", "error", "id", "plan", "message", "outgoing", "entry"],
     &[
+        "failpoint",
+        "durable",
+        "stdin",
+        "text",
+        "fold",
+        "error",
+        "id",
+        "task",
+        "plan",
+        "message",
+        "outgoing",
+        "entry",
+    ],
+    &[
+        "patch",
         "draft",
+        "errand",
         "automatic",
         "escalation",
         "secret",

@@ -20,9 +20,11 @@ use git_drafts::escalation;
 use git_drafts::http::Answer;
 use git_drafts::message::{Address, Message};
 use git_drafts::outgoing::{Found, Outcome};
+use git_drafts::patch::{self, Counts, Patch};
 use git_drafts::plan::{Action, Confidence, Plan, Tier};
 use git_drafts::policy::{self, Policy, Recipients};
 use git_drafts::render::markdown_to_html;
+use git_drafts::task::{self, Task};
 use git_drafts::text;
 use jiff::Timestamp;
 
@@ -30,7 +32,7 @@ use jiff::Timestamp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 12] = [
     ("draft", draft),
     ("plan", plan),
     ("entry", entry),
@@ -41,6 +43,8 @@ pub const TARGETS: [Target; 10] = [
     ("wiring", wiring),
     ("routes", routes),
     ("markdown", markdown),
+    ("tasks", tasks),
+    ("patch", patch),
 ];
 
 /// A draft file: what is read and written again reads the same, and no approval appears by itself.
@@ -66,6 +70,7 @@ pub fn draft(bytes: &[u8]) {
         subject: quoted.subject.clone(),
         send_after: None,
         attach: vec![file.to_string()],
+        tasks: Vec::new(),
         machine: Machine {
             id: "kqzmwvst".parse().expect("this is an id"),
             action: Action::Reply,
@@ -228,6 +233,50 @@ pub fn markdown(bytes: &[u8]) {
             let url = url.to_ascii_lowercase();
             let safe = ["http:", "https:", "mailto:"].iter().any(|scheme| url.starts_with(scheme));
             assert!(safe, "<{inner}>");
+        }
+    }
+}
+
+/// A draft with tasks: what is read is a list in an order, each with the text of its own section, and reads
+/// the same once it is written.
+pub fn tasks(bytes: &[u8]) {
+    let file = String::from_utf8_lossy(bytes);
+    if let Ok(found) = Draft::parse("drafts/k.md", &file)
+        && found.machine.action == Action::Issue
+    {
+        assert_eq!(task::in_order(&found.tasks).expect("it is a list").len(), found.tasks.len());
+        let again = Draft::parse("drafts/k.md", &found.render()).expect("what we write can be read");
+        assert_eq!(again, found);
+    }
+    // The same text wherever a brain's text may stand.
+    let text = |body: &str| Task {
+        key: "a".to_owned(),
+        title: "A".to_owned(),
+        body: task::canonical_body(&text::visible(body)),
+        labels: Vec::new(),
+        depends_on: Vec::new(),
+    };
+    let (one, other) = file.split_at(file.floor_char_boundary(file.len() / 2));
+    let both = [text(one), Task { key: "b".to_owned(), ..text(other) }];
+    let read = task::texts(&draft::canonical_body(&task::sections(&both)), &["a", "b"]);
+    assert_eq!(read.expect("what we write can be read").len(), 2);
+}
+
+/// A diff, and after a line `====` the file: what is applied took out only what stood there, and never two
+/// things come of it.
+pub fn patch(bytes: &[u8]) {
+    let both = String::from_utf8_lossy(bytes);
+    let (diff, file) = both.split_once("====\n").unwrap_or((&both, ""));
+    let _ = patch::block(diff);
+    for counts in [Counts::Strict, Counts::Ignored] {
+        let Ok(patch) = Patch::parse(diff, counts) else { continue };
+        assert!(patch::wrong_path(&patch.path).is_none());
+        let Ok(changed) = patch.apply(file) else { continue };
+        // What came of it can be said anew, and says the same.
+        let diff = patch::between(&patch.path, file, &changed);
+        if file != changed {
+            let again = Patch::parse(&diff, Counts::Strict).expect("what we write can be read");
+            assert_eq!(again.apply(file).expect("it stands where it says"), changed);
         }
     }
 }

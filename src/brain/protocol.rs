@@ -84,7 +84,7 @@ impl Protocol {
                     Form::Schema => {
                         body["response_format"] = json!({
                             "type": "json_schema",
-                            "json_schema": { "name": TOOL, "strict": true, "schema": schema() },
+                            "json_schema": { "name": TOOL, "strict": true, "schema": schema(&prompt.offered) },
                         });
                     }
                     Form::Object => body["response_format"] = json!({ "type": "json_object" }),
@@ -98,7 +98,7 @@ impl Protocol {
                     "max_tokens": TOKENS_MAX,
                     "system": prompt.rules,
                     "messages": [{ "role": "user", "content": prompt.data }],
-                    "tools": [{ "name": TOOL, "description": "Gives the plan.", "input_schema": schema() }],
+                    "tools": [{ "name": TOOL, "description": "Gives the plan.", "input_schema": schema(&prompt.offered) }],
                     "tool_choice": { "type": "tool", "name": TOOL },
                 }))
             }
@@ -200,9 +200,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::prompt::OFFERED;
 
     fn prompt() -> Prompt {
-        Prompt { rules: "RULES".to_owned(), data: "DATA".to_owned() }
+        Prompt { offered: OFFERED.to_vec(), rules: "RULES".to_owned(), data: "DATA".to_owned() }
     }
 
     fn now() -> Timestamp {
@@ -252,7 +253,7 @@ mod tests {
     #[test]
     fn json_is_asked_for_as_strongly_as_the_server_takes_it() {
         let format = |form| openai().request(&prompt(), form).body.unwrap()["response_format"].clone();
-        assert_eq!(format(Form::Schema)["json_schema"]["schema"], schema());
+        assert_eq!(format(Form::Schema)["json_schema"]["schema"], schema(&prompt().offered));
         assert_eq!(format(Form::Object), json!({ "type": "json_object" }));
         assert_eq!(format(Form::Plain), Value::Null);
         assert_eq!(Form::Schema.weaker().and_then(Form::weaker).and_then(Form::weaker), None);

@@ -229,7 +229,7 @@ pub fn plan(catalogue: &Catalogue, message: &Message) -> Routed {
         .fold(first.confidence, |least, next| if next < least { next } else { least });
     let tier = matching.iter().filter_map(|route| route.tier).max();
     let plan = if needs_answer(action) {
-        Plan { action, body, subject: None, confidence, why }
+        Plan { action, body, confidence, ..Plan::escalate(why) }
     } else {
         Plan { confidence, ..silent(action, why) }
     };

@@ -12,6 +12,7 @@ use std::fs::File;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::errands::rendered;
 use super::judgement::{self, Case, Stop};
 use super::leaving;
 use super::pause::{self, Paused};
@@ -22,18 +23,17 @@ use super::{Context, Result, Session};
 use crate::connector::ConnectorError;
 use crate::delivery::{Facts, OnDesk, Step, Waiting, busy_until, newer, next};
 use crate::desk::Desk;
-use crate::draft::Draft;
 use crate::entry::{Claimed, Drafted, Entry, Fact, claim, drafted};
+use crate::errand::Errand;
 use crate::error::Hint;
+use crate::git::MAIN;
 use crate::git::landing::{Change, Landed};
-use crate::git::{MAIN, Repository};
 use crate::guard::Secrets;
 use crate::id::{DraftId, ObjectId};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Address, Message, sha256_hex};
-use crate::outgoing::{Attachment, Capabilities, Found, Key, Outcome, Outgoing};
+use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
 use crate::policy::Policy;
-use crate::render;
 use crate::text;
 
 pub use self::event::{Event, What};
@@ -133,6 +133,7 @@ struct Outbound {
     claimed: Claimed,
     origin: Drafted,
     outgoing: Outgoing,
+    errand: Errand,
     /// Whether `sending` is noted already, by an attempt of which nobody knows how it ended.
     began: Option<Earlier>,
 }
@@ -194,7 +195,7 @@ impl Dispatcher<'_, '_, '_> {
                 {
                     self.wait_until(self.context.now() + TRY_AGAIN);
                 }
-                Step::Ask { resend } => match self.ask(id, story).await {
+                Step::Ask { resend } => match self.ask(id, story, resend).await {
                     Answer::Arrived(receipt) => {
                         self.tell(id, story, What::Sent);
                         notes.push(self.note(id, story, Fact::Sent { receipt }));
@@ -340,8 +341,8 @@ impl Dispatcher<'_, '_, '_> {
         let ((entry, claimed), origin) = (claim(story)?, drafted(story)?);
         let from = self.connectors.our_address(&origin.source);
         let key = Key::new(id, entry.generation, self.ledger.desk());
-        match rendered(&self.session.repository, key, entry.at, from, origin, claimed) {
-            Ok(Some(outgoing)) => {
+        match rendered(&self.session.repository, key, from, story) {
+            Ok(Some((outgoing, errand))) => {
                 let looked =
                     leaving::check(self.context, self.session, secrets, id, &origin.source, &outgoing);
                 if let Err(Stop::Held { why, hint }) = looked {
@@ -349,7 +350,7 @@ impl Dispatcher<'_, '_, '_> {
                     return None;
                 }
                 let (claimed, origin, story) = (claimed.clone(), origin.clone(), story.to_vec());
-                Some(Outbound { id: id.clone(), claimed, origin, outgoing, began, story })
+                Some(Outbound { id: id.clone(), claimed, origin, outgoing, errand, began, story })
             }
             Ok(None) => None,
             // One draft's own trouble must not stop the others.
@@ -406,8 +407,9 @@ impl Dispatcher<'_, '_, '_> {
                 continue;
             }
             *self.tries.entry(draft.id.clone()).or_default() += 1;
+            let now = self.context.now();
             let outcome =
-                self.connectors.send(transport, &draft.outgoing, self.lock, self.context.now()).await;
+                self.connectors.send(transport, &draft.outgoing, &draft.errand, self.lock, now).await;
             tracing::info!(draft = %draft.id, transport, ?outcome, "transmitted");
             transmitted.push((draft, outcome));
         }
@@ -510,14 +512,15 @@ impl Dispatcher<'_, '_, '_> {
     fn rehearse(&mut self, chunk: Vec<Outbound>) -> Result<()> {
         let mut notes = Vec::new();
         for draft in chunk {
-            let spec_hash = sha256_hex(
-                format!(
-                    "{:?}",
-                    (&draft.outgoing.to, &draft.outgoing.cc, &draft.outgoing.subject, &draft.outgoing.text)
-                )
-                .as_bytes(),
-            );
-            notes.push(self.note(&draft.id, &draft.story, Fact::Rehearsed { spec_hash }));
+            let Outgoing { to, cc, subject, text, .. } = &draft.outgoing;
+            let (spec_hash, files) = match &draft.errand {
+                Errand::Tasks(list) => (list.hash(), vec![("json", list.specs().into_bytes())]),
+                Errand::Answer | Errand::Change(_) => {
+                    (sha256_hex(format!("{:?}", (to, cc, subject, text)).as_bytes()), Vec::new())
+                }
+            };
+            let note = self.note(&draft.id, &draft.story, Fact::Rehearsed { spec_hash });
+            notes.push(Note { files, ..note });
             self.tell(&draft.id, &draft.story, What::Rehearsed);
         }
         let names = subject("rehearsed", notes.iter().map(|note| &note.id));
@@ -608,13 +611,20 @@ impl Dispatcher<'_, '_, '_> {
     }
 
     /// Asks the receiver about an interrupted transmission.
-    async fn ask(&mut self, id: &DraftId, story: &[Entry]) -> Answer {
+    async fn ask(&mut self, id: &DraftId, story: &[Entry], resend: bool) -> Answer {
         let Some((entry, claimed)) = claim(story) else {
             return Answer::Unknown("the ledger has no claim of it".to_owned());
         };
         let key = Key::new(id, entry.generation, self.ledger.desk());
-        let thread = drafted(story).map(|origin| origin.thread.clone()).unwrap_or_default();
-        match self.connectors.find(&claimed.transport, &key, &thread, self.context.now()).await {
+        // What it asks for is read before anybody is asked: a list is there if all of it is.
+        let read = rendered(&self.session.repository, key, Address::default(), story);
+        let (outgoing, errand) = match read {
+            Ok(Some(both)) => both,
+            Err(error) => return Answer::Later(error.to_string()),
+            Ok(None) => return Answer::Unknown("its text cannot be read any more".to_owned()),
+        };
+        let now = self.context.now();
+        match self.connectors.find(&claimed.transport, &outgoing, &errand, resend, now).await {
             Found::Yes { receipt } => Answer::Arrived(receipt),
             Found::No => Answer::NotThere,
             Found::Away { reason } => Answer::Later(reason),
@@ -655,7 +665,7 @@ impl Dispatcher<'_, '_, '_> {
             Some((_, claimed)) => self.connectors.capabilities(&claimed.transport),
             None => Capabilities::default(),
         };
-        let transport = drafted(story).and_then(|origin| self.connectors.transport_of(&origin.source));
+        let transport = drafted(story).and_then(|origin| self.connectors.transport_of(origin));
         let rehearses = transport.is_some_and(|transport| self.connectors.rehearses(&transport));
         Facts { now: self.context.now(), host: self.context.host(), capabilities, rehearses }
     }
@@ -713,15 +723,15 @@ impl Dispatcher<'_, '_, '_> {
         let origin = drafted(story);
         let transport = claim(story).map(|(_, claimed)| claimed.transport.clone());
         let source = origin.map(|origin| origin.source.clone()).unwrap_or_default();
-        let connector = transport.or_else(|| self.connectors.transport_of(&source)).unwrap_or(source);
+        let connector = transport.or_else(|| self.connectors.transport_of(origin?)).unwrap_or(source);
         let draft = self.desk.find(id).and_then(|file| file.draft.as_ref().ok());
-        let to =
-            draft.and_then(|draft| draft.to.first()).or_else(|| origin.and_then(|origin| origin.to.first()));
+        let to = draft.map(|draft| draft.goes_to()).filter(|to| !to.is_empty());
+        let envelope = || Some(origin?.to.first()?.shown().to_owned());
         self.pass.events.push(Event {
             id: id.clone(),
             what,
             connector,
-            to: to.map(|address| address.shown().to_owned()).unwrap_or_default(),
+            to: to.or_else(envelope).unwrap_or_default(),
             subject: draft.map(|draft| draft.subject.clone()).unwrap_or_default(),
         });
     }
@@ -758,28 +768,6 @@ fn last_known(story: &[Entry]) -> Option<&String> {
         Fact::Stale { newer } => Some(newer),
         _ => None,
     })
-}
-
-/// Renders the answer of a claim from the claimed blobs; none where the text cannot be read any more.
-pub fn rendered(
-    repository: &Repository,
-    key: Key,
-    at: Timestamp,
-    from: Address,
-    origin: &Drafted,
-    claimed: &Claimed,
-) -> Result<Option<Outgoing>> {
-    let bytes = repository.read(claimed.blob)?;
-    let Ok(found) = Draft::parse(&origin.path, &String::from_utf8_lossy(&bytes)) else { return Ok(None) };
-    let attachments = found
-        .attach
-        .iter()
-        .zip(&claimed.attachments)
-        .map(|(path, blob)| {
-            Ok(Attachment { name: judgement::file_name(path), bytes: repository.read(*blob)? })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(Some(render::outgoing(key, at, from, origin, &found, attachments)))
 }
 
 fn held_by(paused: &Paused) -> What {

@@ -4,8 +4,9 @@
 //! decides. It never shows a value.
 
 use super::secrets::{self, Make};
-use super::{Context, Result, Session};
-use crate::draft::Draft;
+use super::{Context, Result, Session, changes};
+use crate::config::Wiring;
+use crate::draft::{self, Draft};
 use crate::entry::drafted;
 use crate::error::FileError;
 use crate::guard::allow::{Allowances, Scope};
@@ -13,12 +14,17 @@ use crate::guard::fingerprint::Fingerprints;
 use crate::guard::fingerprint::Key;
 use crate::guard::{Class, Secrets};
 use crate::ledger::Snapshot;
+use crate::plan::Action;
+use crate::policy::{self, Finding, Policy};
 use crate::secret::{Known, Scanner};
+use crate::text::{self, toml_string};
 
 /// What is known of secrets while git waits.
 pub struct Early {
     secrets: Secrets,
     allowances: Allowances,
+    /// The wiring, where it can be read.
+    wiring: Option<Wiring>,
 }
 
 impl Early {
@@ -28,7 +34,8 @@ impl Early {
         let loaded = || -> Result<Self> {
             let session = Session::open(context)?;
             let secrets = secrets::load(context, &session, Make::No)?;
-            Ok(Self { secrets, allowances: secrets::allowances(&session)? })
+            let allowances = secrets::allowances(&session)?;
+            Ok(Self { secrets, allowances, wiring: Some(session.wiring) })
         };
         loaded().unwrap_or_else(|error| {
             tracing::debug!(%error, "only the shapes of secrets are looked for");
@@ -39,7 +46,7 @@ impl Early {
                 known: Known::default(),
                 scanner: Scanner::default(),
             };
-            Self { secrets, allowances: Allowances::default() }
+            Self { secrets, allowances: Allowances::default(), wiring: None }
         })
     }
 
@@ -58,7 +65,9 @@ impl Early {
         let body = file.find("\n+++\n").map(|at| at + 5);
         let body = body.and_then(|at| Some(at + file.get(at..)?.find(draft.body.as_str())?));
         let mut wrong = Vec::new();
-        for (text, begin) in [(&draft.subject, subject), (&draft.body, body)] {
+        let mut texts = vec![(&draft.subject, subject), (&draft.body, body)];
+        texts.extend(draft.tasks.iter().map(|task| (&task.title, file.find(&toml_string(&task.title)))));
+        for (text, begin) in texts {
             for found in self.secrets.find(text, thread.as_deref()) {
                 let fingerprint = self.secrets.key.of_value(&text[found.place.clone()]);
                 if self.is_allowed(context, draft, &fingerprint) {
@@ -82,6 +91,41 @@ impl Early {
             }
         }
         Ok(wrong)
+    }
+
+    /// Says what is wrong with tasks or a change that are about to be approved.
+    pub fn errand(
+        &self,
+        snapshot: &Snapshot<'_>,
+        policy: &Policy,
+        path: &str,
+        file: &str,
+        draft: &Draft,
+    ) -> Result<Vec<FileError>> {
+        let line_of = |word: &str| file.lines().position(|line| line.contains(&toml_string(word)));
+        let wrong = |word: &str, what: String, hint: &str| {
+            let error = FileError::new(path, what).with_hint(hint);
+            match line_of(word) {
+                Some(line) => error.at(line + 1),
+                None => error,
+            }
+        };
+        let mut found = Vec::new();
+        for label in policy::unknown_labels(policy, &draft.tasks) {
+            let what = Finding::UnknownLabel(text::one_line(&label, 60)).to_string();
+            found.push(wrong(&label, what, "take it out, or add it to `[issues] labels` in drafts.toml"));
+        }
+        let drafted = snapshot.file(draft.id(), "drafted", "md")?.unwrap_or_default();
+        if let Ok(drafted) = Draft::parse(path, &String::from_utf8_lossy(&drafted))
+            && let Some(key) = draft::new_task_key(&drafted, draft)
+        {
+            let what = format!("there was no task `{}` when it was drafted", text::one_line(key, 60));
+            found.push(wrong(key, what, "put the old key back, or take the task out"));
+        }
+        if let (Action::Patch, Some(wiring)) = (draft.machine.action, &self.wiring) {
+            found.extend(changes::flaw(wiring, draft, path, file));
+        }
+        Ok(found)
     }
 
     /// Tells whether a line may allow it; whether it does for these very words, the sender looks.

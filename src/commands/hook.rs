@@ -301,6 +301,7 @@ fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Res
                     }
                     let policy = policy_at(repository, desk.tip)?;
                     preview.wrong.extend(obstacles(&policy, path, &text, &draft));
+                    preview.wrong.extend(early.errand(&snapshot, &policy, path, &text, &draft)?);
                     let links = links::outside(repository, &snapshot, desk.tip, &[&policy], &draft)?;
                     let links = links::errors(path, &text, &draft, &links);
                     if policy.links.strict { &mut preview.wrong } else { &mut preview.doubtful }
@@ -360,6 +361,9 @@ fn obstacles(policy: &Policy, path: &str, text: &str, draft: &Draft) -> Vec<crat
                     text.lines().skip(1).position(|line| line == "+++").map(|at| at + 2)
                 }
                 policy::Finding::NoRecipient => text.lines().position(|line| line.starts_with("to = ")),
+                policy::Finding::OnlyForAnswers(key) => {
+                    text.lines().position(|line| line.starts_with(&format!("{key} = ")))
+                }
                 policy::Finding::EmptySubject => text.lines().position(|line| line.starts_with("subject = ")),
                 _ => None,
             };

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CommandError, Context, Session, leaving, links};
+use super::{CommandError, Context, Session, errands, leaving, links};
 use crate::approval::{self, Approval};
 use crate::config::SourceWiring;
 use crate::delivery::{OnDesk, generation};
@@ -147,6 +147,16 @@ pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
         ));
     };
     let blobs = attachments.iter().map(|(_, id)| *id).collect();
+    let Some(transport) = case.session.wiring.way(source, found.effective_action()) else {
+        return Err(Stop::held(
+            format!("the wiring says nowhere where a draft with action `{}` goes", found.machine.action),
+            format!(
+                "add a section [issues] or [patches] to {}",
+                case.context.shown(&case.session.wiring_path)
+            ),
+        ));
+    };
+    errands::check(case, file, found)?;
     let overrides = leaving(case, origin, found, source, attachments)?;
     if case.waits {
         wait(case, &policies, tier, found, &approval)?;
@@ -157,7 +167,7 @@ pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
         commit: approval.commit,
         approver: text::one_line(&format!("{} <{}>", approval.name, approval.email), 200),
         signer: signer.map(|signer| signer.to_string()),
-        transport: source.transport.clone(),
+        transport,
         overrides,
     })
 }
@@ -268,6 +278,12 @@ fn machine_keys(case: &Case<'_>, origin: &Drafted, file: &DeskFile, found: &Draf
     let landed = case.snapshot.file(case.id, "drafted", "md")?.unwrap_or_default();
     let landed = Draft::parse(&origin.path, &String::from_utf8_lossy(&landed))
         .map_err(|_| Stop::held("the ledger's copy of it cannot be read", "see `git drafts check`"))?;
+    if let Some(key) = draft::new_task_key(&landed, found) {
+        return Err(Stop::held(
+            format!("{}: there was no task `{}` when it was drafted", file.path, text::one_line(key, 60)),
+            "put the old key back, or take the task out: a key is the machine's, so that nothing is created twice",
+        ));
+    }
     match draft::changed_machine_keys(&landed.machine, &found.machine).first() {
         None => Ok(()),
         Some(changed) => Err(Stop::held(

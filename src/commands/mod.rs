@@ -5,6 +5,7 @@
 
 pub mod allow;
 pub mod approve;
+pub mod changes;
 pub mod check;
 pub mod completion;
 pub mod connector;
@@ -14,6 +15,7 @@ pub mod digest;
 pub mod dispatch;
 pub mod early;
 pub mod edit;
+pub mod errands;
 pub mod evidence;
 pub mod hook;
 pub mod init;
@@ -38,6 +40,7 @@ pub mod settle;
 pub mod shadow;
 pub mod sheet;
 pub mod show;
+pub mod sinks;
 pub mod stats;
 pub mod status;
 pub mod tick;

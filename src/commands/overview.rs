@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::judgement::{self, Case, Stop};
 use super::secrets::{self, Make};
+use super::wire::Connectors;
 use super::{Context, Result, Session, links};
 use crate::delivery::{Facts, OnDesk, Step, Waiting, next};
 use crate::desk::Desk;
@@ -33,6 +34,8 @@ pub enum Place {
     Unsure,
     /// Approved, and the other side said no, or the thread moved on.
     Stopped,
+    /// Approved, and what takes it only notes what it would do.
+    Rehearsed,
     /// It cannot be understood, or the machine does not know it.
     Unclear,
     /// It waits for a person.
@@ -75,12 +78,9 @@ pub struct Item {
 impl Item {
     /// Returns whom it goes to, for people.
     pub fn recipient(&self) -> String {
-        let to = self
-            .draft
-            .as_ref()
-            .and_then(|draft| draft.to.first())
-            .or_else(|| self.origin.as_ref().and_then(|origin| origin.to.first()));
-        to.map(|address| address.shown().to_owned()).unwrap_or_default()
+        let to = self.draft.as_ref().map(Draft::goes_to).filter(|to| !to.is_empty());
+        let envelope = || Some(self.origin.as_ref()?.to.first()?.shown().to_owned());
+        to.or_else(envelope).unwrap_or_default()
     }
 
     /// Returns its subject.
@@ -101,18 +101,21 @@ impl Item {
 
     /// Tells whether nothing goes on without a person.
     pub fn needs_you(&self) -> bool {
-        !matches!(self.place, Place::Approved | Place::Parked)
+        !matches!(self.place, Place::Approved | Place::Rehearsed | Place::Parked)
     }
 }
 
 /// Returns every draft that is not finished, by place and then by age.
 pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<Item>> {
     let snapshot = crate::ledger::Snapshot::of(&session.repository)?;
-    let facts = Facts {
+    let connectors = Connectors::new(&session.wiring, context);
+    let facts = |story: &[Entry]| Facts {
         now: context.now(),
         host: context.host(),
         capabilities: Capabilities { dedupes: true, can_find: true },
-        rehearses: true,
+        rehearses: drafted(story)
+            .and_then(|origin| connectors.transport_of(origin))
+            .is_some_and(|transport| connectors.rehearses(&transport)),
     };
     let policy = session.believed_policy();
     let mut items = Vec::new();
@@ -126,12 +129,13 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             .unwrap_or_default();
         let mut draft = file.and_then(|file| file.draft.as_ref().ok()).cloned();
         let error = file.and_then(|file| file.draft.as_ref().err()).cloned();
-        let mut place = match next(on_desk, &story, &facts) {
+        let mut place = match next(on_desk, &story, &facts(&story)) {
             Step::Done => continue,
             Step::JudgeRemoval => Place::Parked,
             Step::Wait(Waiting::Decision) => Place::Waiting,
             Step::Wait(Waiting::Resolve) | Step::NoteUnsure => Place::Unsure,
-            Step::Wait(Waiting::Failed | Waiting::Stale | Waiting::Rehearsed) => Place::Stopped,
+            Step::Wait(Waiting::Failed | Waiting::Stale) => Place::Stopped,
+            Step::Wait(Waiting::Rehearsed) => Place::Rehearsed,
             Step::Wait(Waiting::EditedAfter) => Place::EditedAfter,
             Step::Wait(Waiting::NoMemory | Waiting::Unreadable) => Place::Unclear,
             Step::Withdraw if on_desk == OnDesk::Absent => Place::Parked,
@@ -142,7 +146,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             Step::Clear { .. } => continue,
         };
         if let (Some(top), Some(file)) = (session.repository.worktree(), file)
-            && matches!(place, Place::Waiting | Place::Stopped)
+            && matches!(place, Place::Waiting | Place::Stopped | Place::Rehearsed)
         {
             match here(top, &file.path, file.blob) {
                 Here::Same => {}

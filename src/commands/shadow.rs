@@ -19,7 +19,8 @@ use crate::config::{BrainKind, ModelWiring};
 use crate::git::lock::OwnLock;
 use crate::guard::Secrets;
 use crate::id::DraftId;
-use crate::prompt::{OFFERED, Prompt};
+use crate::plan::Action;
+use crate::prompt::Prompt;
 use crate::reply;
 use crate::shadow::{Record, Said, Shadows};
 
@@ -116,7 +117,7 @@ impl Shadow<'_> {
             done += 1;
             calls_left += reserved.saturating_sub(asked.attempts);
             let said = match asked.said {
-                Ok(said) => self.what_was_said(&said),
+                Ok(said) => self.what_was_said(&said, &question.prompt.offered),
                 Err(fault @ (Fault::Question { .. } | Fault::Refused { .. })) => {
                     Said::NoPlan(fault.to_string())
                 }
@@ -137,14 +138,17 @@ impl Shadow<'_> {
     }
 
     /// Reads a shadow's reply as any brain's: strictly, and without a secret.
-    fn what_was_said(&self, said: &str) -> Said {
+    fn what_was_said(&self, said: &str, offered: &[Action]) -> Said {
         // The key that this shadow was asked with is known by now.
         let secrets = Secrets { known: self.context.credentials.known(), ..self.secrets.clone() };
-        match reply::read(said, &OFFERED) {
+        match reply::read(said, offered) {
             Err(fault) => Said::NoPlan(fault.to_string()),
-            Ok(plan) => match secrets.gravest(&plan.body, None) {
+            Ok(plan) => match secrets.gravest(&plan.text(), None) {
                 Some(found) => Said::NoPlan(format!("the answer has a secret in it ({})", found.kind)),
-                None => Said::Plan { action: plan.action, body: plan.body, confidence: plan.confidence },
+                None => {
+                    let body = plan.draft_body();
+                    Said::Plan { action: plan.action, body, confidence: plan.confidence }
+                }
             },
         }
     }

@@ -1,7 +1,7 @@
 //! Shows one draft: as its file, or as the exact bytes that would leave.
 
-use super::dispatch::rendered;
 use super::early::Early;
+use super::errands::{self, rendered};
 use super::judgement::{self, Case, Stop};
 use super::leaving::{self, Leaving};
 use super::secrets::{self, Make};
@@ -15,6 +15,7 @@ use crate::delivery::{OnDesk, generation};
 use crate::desk::Desk;
 use crate::draft::Draft;
 use crate::entry::{claim, drafted};
+use crate::errand::Errand;
 use crate::id::DraftId;
 use crate::ledger::{Ledger, Snapshot};
 use crate::outgoing::{Attachment, Key, Outgoing};
@@ -206,7 +207,12 @@ pub fn outgoing_bytes(context: &Context, session: &Session, desk: &Desk, id: &Dr
     let snapshot = Snapshot::of(&session.repository)?;
     let story = snapshot.story(id)?;
     let source = drafted(&story).map(|origin| origin.source.clone()).unwrap_or_default();
-    let outgoing = outgoing(context, session, desk, id)?;
+    let (outgoing, errand) = load(context, session, desk, id)?;
+    match errand {
+        Errand::Tasks(list) => return Ok(list.specs().into_bytes()),
+        Errand::Change(change) => return Ok(change.diff.into_bytes()),
+        Errand::Answer => {}
+    }
     let transport =
         session.wiring.source(&source).map(|source| source.transport.as_str()).unwrap_or_default();
     let kind = session.wiring.transport(transport).map(|transport| &transport.kind);
@@ -235,6 +241,10 @@ pub fn outgoing_bytes(context: &Context, session: &Session, desk: &Desk, id: &Dr
 
 /// Returns what leaves, or would leave, for a draft; as [`outgoing_bytes`] has it.
 pub fn outgoing(context: &Context, session: &Session, desk: &Desk, id: &DraftId) -> Result<Outgoing> {
+    load(context, session, desk, id).map(|(outgoing, _)| outgoing)
+}
+
+fn load(context: &Context, session: &Session, desk: &Desk, id: &DraftId) -> Result<(Outgoing, Errand)> {
     let repository = &session.repository;
     let snapshot = Snapshot::of(repository)?;
     let story = snapshot.story(id)?;
@@ -245,25 +255,30 @@ pub fn outgoing(context: &Context, session: &Session, desk: &Desk, id: &DraftId)
     let from = connectors.our_address(&origin.source);
     let desk_id = Ledger::desk_id(repository)?.unwrap_or_default();
     let unreadable = || CommandError::refused(format!("{id} cannot be read"), "see `git drafts status`");
-    let outgoing = match (desk.on_desk(id), claim(&story)) {
+    Ok(match (desk.on_desk(id), claim(&story)) {
         (OnDesk::Approved(blob), claimed) if claimed.is_none_or(|(_, claimed)| claimed.blob != blob) => {
-            let found = desk.find(id).and_then(|file| file.draft.as_ref().ok()).ok_or_else(unreadable)?;
+            let file = desk.find(id).ok_or_else(unreadable)?;
+            let found = file.draft.as_ref().map_err(|_| unreadable())?;
             let key = Key::new(id, generation(blob, &story), &desk_id);
-            render::outgoing(key, context.now(), from, origin, found, attachments(session, desk, found)?)
+            let text = String::from_utf8_lossy(&repository.read(blob)?).into_owned();
+            let errand = errands::of(found, &file.path, &text, &key, &story)?;
+            let files = attachments(session, desk, found)?;
+            (render::outgoing(key, context.now(), from, origin, found, files), errand)
         }
-        (OnDesk::Absent | OnDesk::Approved(_), Some((entry, claimed))) => {
+        (OnDesk::Absent | OnDesk::Approved(_), Some((entry, _))) => {
             let key = Key::new(id, entry.generation, &desk_id);
-            rendered(repository, key, entry.at, from, origin, claimed)?.ok_or_else(unreadable)?
+            rendered(repository, key, from, &story)?.ok_or_else(unreadable)?
         }
         (OnDesk::Draft(_) | OnDesk::Unreadable | OnDesk::Absent | OnDesk::Approved(_), _) => {
             let (path, file) = current(session, desk, &snapshot, id)?;
             let found = Draft::parse(&path, &file)?;
             let key =
                 Key::new(id, generation(crate::git::objects::blob_id(file.as_bytes()), &story), &desk_id);
-            render::outgoing(key, context.now(), from, origin, &found, attachments(session, desk, &found)?)
+            let errand = errands::of(&found, &path, &file, &key, &story)?;
+            let files = attachments(session, desk, &found)?;
+            (render::outgoing(key, context.now(), from, origin, &found, files), errand)
         }
-    };
-    Ok(outgoing)
+    })
 }
 
 fn attachments(session: &Session, desk: &Desk, found: &Draft) -> Result<Vec<Attachment>> {

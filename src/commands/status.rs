@@ -68,7 +68,7 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
         ui.out(format!("  (nothing is drafted or sent; {})", paused.way_out));
     }
     let length = shown_length(items.iter().map(|item| &item.id));
-    let sections: [(Place, &str, &str); 10] = [
+    let sections: [(Place, &str, &str); 11] = [
         (Place::ApprovedHere, "Approved, not committed yet:", "use \"git commit\" to send"),
         (
             Place::RemovedHere,
@@ -90,6 +90,11 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
             Place::Stopped,
             "Approved, and not sent:",
             "change and commit it, or use \"git drafts resolve <id> --resend\" or \"--drop\"",
+        ),
+        (
+            Place::Rehearsed,
+            "Approved, and only rehearsed:",
+            "as soon as the wiring names something that takes them, they go as they are; \"git drafts log <id>\" tells more",
         ),
         (Place::Unclear, "Unclear, so nothing is sent:", "mend or delete the file, and commit"),
         (
@@ -176,7 +181,6 @@ fn remark(item: &Item) -> String {
             Some(reason.clone())
         }
         Some(Fact::Stale { .. }) => Some("the thread moved on".to_owned()),
-        Some(Fact::Rehearsed { .. }) => Some("rehearsed".to_owned()),
         Some(Fact::Sending) => Some("being sent".to_owned()),
         _ if item.signer.is_some() => item.signer.as_ref().map(|signer| format!("signed by {signer}")),
         _ => None,
@@ -212,6 +216,7 @@ pub fn place_word(place: Place) -> &'static str {
         Place::Held => "held",
         Place::Unsure => "unsure",
         Place::Stopped => "stopped",
+        Place::Rehearsed => "rehearsed",
         Place::Unclear => "unclear",
         Place::Waiting => "waiting",
         Place::Parked => "parked",

@@ -10,6 +10,7 @@ pub mod ask;
 mod clearing;
 mod content;
 pub mod guarding;
+mod offer;
 mod remembered;
 mod table;
 mod telling;
@@ -231,9 +232,9 @@ impl<'s> Tick<'s> {
             now: context.now(),
             stories: session.stories(&desk, &snapshot)?,
             snapshot,
+            brains: Brains::load(context, session, &desk, names, &policy, &secrets)?,
             policy,
             policy_bytes,
-            brains: Brains::load(context, session, &desk, names, &secrets)?,
             secrets,
             hubs: Vec::new(),
             taken: BTreeMap::new(),
@@ -479,7 +480,7 @@ impl<'s> Tick<'s> {
             Verdict::Drafted { tier, findings } => {
                 let outcome =
                     if plan.action == Action::Escalate { Outcome::NeedsYou } else { Outcome::Drafted };
-                (outcome, plan.action, tier, plan.body.clone(), plan.why.clone(), findings)
+                (outcome, plan.action, tier, plan.draft_body(), plan.why.clone(), findings)
             }
             Verdict::Refused { findings } => {
                 let why = findings.first().map(Finding::to_string).unwrap_or_default();
@@ -515,13 +516,16 @@ impl<'s> Tick<'s> {
         };
         let findings: Vec<String> =
             findings.iter().map(|finding| text::one_line(&finding.to_string(), 160)).collect();
+        let written_to = if action.writes_to_somebody() { recipients.clone() } else { Default::default() };
+        let tasks = if action == Action::Issue { plan.tasks.clone() } else { Vec::new() };
         let mut draft = Draft {
             status: Status::Draft,
-            to: recipients.to.clone(),
-            cc: recipients.cc.clone(),
+            to: written_to.to,
+            cc: written_to.cc,
             subject,
             send_after: None,
             attach: Vec::new(),
+            tasks,
             machine: Machine {
                 id: id.clone(),
                 action,
@@ -586,6 +590,7 @@ impl<'s> Tick<'s> {
             subject: reply_subject(&message.subject),
             send_after: None,
             attach: Vec::new(),
+            tasks: Vec::new(),
             machine: Machine {
                 id: id.clone(),
                 action: Action::Escalate,

@@ -10,28 +10,32 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Context, secrets};
+use super::{Context, changes, secrets, sinks};
 use crate::brain::facts;
 use crate::brain::model::{self, Place};
 use crate::brain::program::Program;
 use crate::brain::protocol::Protocol;
 use crate::brain::retry::Fault;
 use crate::config::secret::{Secret, SecretRef};
+use crate::config::sinks::{ISSUES, IssuesWiring, PATCHES};
 use crate::config::{
     ForgeWiring, HubWiring, ModelPlace, ModelWiring, ProgramWiring, SourceKind, SourceWiring, TransportKind,
     Wiring,
 };
 use crate::connector::forge::{self, Forge};
 use crate::connector::hub::Hub;
+use crate::connector::issues::Sink;
 use crate::connector::program::process::Start;
 use crate::connector::program::wire::Role;
 use crate::connector::{ConnectorError, Source, Transport, folder, maildir, program, sendmail};
 use crate::diagnostics::Credentials;
 use crate::entry::{Drafted, Fact};
+use crate::errand::Errand;
 use crate::error::Hint;
 use crate::http::Token;
 use crate::message::{Address, Message};
 use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
+use crate::plan::Action;
 
 /// How long a Maildir's threads are taken to be as they were read.
 const THREADS_FRESH: Duration = Duration::from_secs(5);
@@ -46,10 +50,11 @@ pub struct Connectors<'w> {
     credentials: Credentials,
     sources: BTreeMap<String, Source>,
     transports: BTreeMap<String, Transport>,
+    sink: Option<Sink>,
     threads: BTreeMap<String, (Instant, maildir::Threads)>,
     folders: BTreeMap<String, (Instant, folder::Threads)>,
     /// The sources whose answers' way was opened, or tried to be.
-    opened: BTreeSet<String>,
+    opened: BTreeSet<(String, Action)>,
 }
 
 impl<'w> Connectors<'w> {
@@ -61,6 +66,7 @@ impl<'w> Connectors<'w> {
             credentials: context.credentials.clone(),
             sources: BTreeMap::new(),
             transports: BTreeMap::new(),
+            sink: None,
             threads: BTreeMap::new(),
             folders: BTreeMap::new(),
             opened: BTreeSet::new(),
@@ -76,9 +82,9 @@ impl<'w> Connectors<'w> {
         Ok(&self.sources[name])
     }
 
-    /// Returns the name of the transport that takes a source's answers.
-    pub fn transport_of(&self, source: &str) -> Option<String> {
-        self.wiring.source(source).map(|source| source.transport.clone())
+    /// Returns the name of what takes what a draft asks for: a transport, or a sink.
+    pub fn transport_of(&self, origin: &Drafted) -> Option<String> {
+        self.wiring.way(self.wiring.source(&origin.source)?, origin.action)
     }
 
     /// Returns who we are on a source's account.
@@ -93,6 +99,11 @@ impl<'w> Connectors<'w> {
 
     /// Returns what a transport can do, without building it.
     pub fn capabilities(&self, transport: &str) -> Capabilities {
+        match transport {
+            ISSUES => return self.wiring.issues.as_ref().map(sinks::capabilities).unwrap_or_default(),
+            PATCHES => return changes::CAPABILITIES,
+            _ => {}
+        }
         match self.wiring.transport(transport).map(|transport| &transport.kind) {
             Some(TransportKind::Maildir { .. } | TransportKind::Folder { .. } | TransportKind::Null) => {
                 Capabilities { dedupes: true, can_find: true }
@@ -108,18 +119,23 @@ impl<'w> Connectors<'w> {
 
     /// Tells whether a transport only notes what it would do.
     pub fn rehearses(&self, transport: &str) -> bool {
+        if transport == ISSUES {
+            return matches!(self.wiring.issues, Some(IssuesWiring::Null));
+        }
         matches!(self.wiring.transport(transport).map(|transport| &transport.kind), Some(TransportKind::Null))
     }
 
     /// Builds what a source's answers go through, with its credential: what must not leave is to be known
     /// before it is looked for. What cannot be built is told when it is needed.
     pub async fn open_for(&mut self, origin: &Drafted) {
-        if !self.opened.insert(origin.source.clone()) {
+        if !self.opened.insert((origin.source.clone(), origin.action)) {
             return;
         }
         let _ = self.source(&origin.source).await;
-        if let Some(transport) = self.transport_of(&origin.source) {
-            let _ = self.transport(&transport).await;
+        match self.transport_of(origin).as_deref() {
+            Some(ISSUES) => drop(self.sink().await),
+            Some(PATCHES) | None => {}
+            Some(transport) => drop(self.transport(transport).await),
         }
     }
 
@@ -164,8 +180,14 @@ impl<'w> Connectors<'w> {
         outgoing: &Outgoing,
         now: Timestamp,
     ) -> Result<(), Outcome> {
-        match self.transport(transport).await {
-            Ok(transport) => transport.prepare(outgoing, now).await,
+        let opened = match transport {
+            PATCHES => return Ok(()),
+            ISSUES => self.sink().await.map(|_| None),
+            transport => self.transport(transport).await.map(Some),
+        };
+        match opened {
+            Ok(None) => Ok(()),
+            Ok(Some(transport)) => transport.prepare(outgoing, now).await,
             Err(error) => Err(Outcome::Deferred {
                 until: now + jiff::SignedDuration::from_mins(BUILD_AGAIN_MINUTES),
                 reason: error.to_string(),
@@ -173,22 +195,35 @@ impl<'w> Connectors<'w> {
         }
     }
 
-    /// Sends, once.
+    /// Sends, or does what else is asked for, once.
     pub async fn send(
         &mut self,
         transport: &str,
         outgoing: &Outgoing,
+        errand: &Errand,
         lock: &File,
         now: Timestamp,
     ) -> Outcome {
-        match self.transport(transport).await {
-            Ok(transport) => transport.send(outgoing, lock, now).await,
-            // Nothing was written to anybody.
-            Err(error) => Outcome::Deferred {
-                until: now + jiff::SignedDuration::from_mins(BUILD_AGAIN_MINUTES),
-                reason: error.to_string(),
+        let gone = |what: &str| Outcome::Failed { reason: format!("the wiring has no [{what}] any more") };
+        let sent = match errand {
+            Errand::Tasks(list) => match self.sink().await {
+                Ok(sink) => Ok(sink.create(list, now).await),
+                Err(error) => Err(error),
             },
-        }
+            Errand::Change(change) => {
+                let patches = self.wiring.patches.as_ref();
+                Ok(patches.map_or_else(|| gone(PATCHES), |patches| changes::apply(patches, change, now)))
+            }
+            Errand::Answer => match self.transport(transport).await {
+                Ok(transport) => Ok(transport.send(outgoing, lock, now).await),
+                Err(error) => Err(error),
+            },
+        };
+        // Nothing was written to anybody.
+        sent.unwrap_or_else(|error| Outcome::Deferred {
+            until: now + jiff::SignedDuration::from_mins(BUILD_AGAIN_MINUTES),
+            reason: error.to_string(),
+        })
     }
 
     /// Makes everything durable that a transport has prepared or delivered so far.
@@ -196,17 +231,40 @@ impl<'w> Connectors<'w> {
     /// # Errors
     /// Why that is not certain, in words.
     pub async fn flush(&mut self, transport: &str) -> std::result::Result<(), String> {
+        if [ISSUES, PATCHES].contains(&transport) {
+            return Ok(());
+        }
         match self.transport(transport).await {
             Ok(transport) => transport.flush(),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    /// Asks a transport for a key that went to a thread.
-    pub async fn find(&mut self, transport: &str, key: &Key, thread: &str, now: Timestamp) -> Found {
-        match self.transport(transport).await {
-            Ok(transport) => transport.find(key, thread, now).await,
-            Err(error) => Found::Unknown { reason: error.to_string() },
+    /// Asks whether what was sent has arrived, or what else was asked for is done.
+    ///
+    /// `goes_on` tells whether what is not there yet is sent next.
+    pub async fn find(
+        &mut self,
+        transport: &str,
+        outgoing: &Outgoing,
+        errand: &Errand,
+        goes_on: bool,
+        now: Timestamp,
+    ) -> Found {
+        let unknown = |error: ConnectorError| Found::Unknown { reason: error.to_string() };
+        match errand {
+            Errand::Tasks(list) => match self.sink().await {
+                Ok(sink) => sink.find(list, goes_on, now).await,
+                Err(error) => unknown(error),
+            },
+            Errand::Change(change) => match &self.wiring.patches {
+                Some(patches) => changes::find(patches, change),
+                None => unknown(sinks::missing(PATCHES)),
+            },
+            Errand::Answer => match self.transport(transport).await {
+                Ok(transport) => transport.find(&outgoing.key, &outgoing.thread, now).await,
+                Err(error) => unknown(error),
+            },
         }
     }
 
@@ -233,6 +291,17 @@ impl<'w> Connectors<'w> {
                 tracing::warn!(source = origin.source, %error, "the hub took no progress note");
             }
         }
+    }
+
+    async fn sink(&mut self) -> Result<&Sink, ConnectorError> {
+        let sink = match self.sink.take() {
+            Some(sink) => sink,
+            None => {
+                let wiring = self.wiring.issues.as_ref().ok_or_else(|| sinks::missing(ISSUES))?;
+                sinks::open(wiring, &self.credentials).await?
+            }
+        };
+        Ok(self.sink.insert(sink))
     }
 
     async fn transport(&mut self, name: &str) -> Result<&Transport, ConnectorError> {
@@ -292,7 +361,8 @@ pub async fn source(wiring: &SourceWiring, credentials: &Credentials) -> Result<
     }
 }
 
-async fn new_forge(
+/// Makes a forge, with its token.
+pub async fn new_forge(
     name: &str,
     wiring: &ForgeWiring,
     credentials: &Credentials,
@@ -365,7 +435,8 @@ async fn resolved(reference: &SecretRef, credentials: &Credentials) -> Result<Se
     Ok(secret)
 }
 
-async fn token(reference: &SecretRef, credentials: &Credentials) -> Result<Token, ConnectorError> {
+/// Fetches a token, and notes it among what nothing may show.
+pub async fn token(reference: &SecretRef, credentials: &Credentials) -> Result<Token, ConnectorError> {
     let secret = resolved(reference, credentials).await?;
     Token::new(secret.expose())
         .map_err(|error| ConnectorError::Refused { what: error.to_string(), hint: None })

@@ -8,6 +8,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
+use super::stored::sinks::{StoredIssues, StoredPatches};
 use crate::connector::hub::settings::{Fields, Paths};
 use crate::error::FileError;
 
@@ -45,6 +46,8 @@ pub(super) struct Stored {
     pub(super) transport: Sections<TransportWord>,
     #[serde(default = "BTreeMap::new")]
     pub(super) brain: Sections<BrainWord>,
+    pub(super) issues: Option<Spanned<StoredIssues>>,
+    pub(super) patches: Option<StoredPatches>,
     #[serde(default)]
     pub(super) limits: StoredLimits,
     #[serde(default)]

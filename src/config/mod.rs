@@ -9,6 +9,7 @@
 pub mod file;
 mod format;
 pub mod secret;
+pub mod sinks;
 mod stored;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::secret::{SecretError, SecretRef};
+use crate::config::sinks::{IssuesWiring, PatchesWiring};
 use crate::connector::folder::outbox::Format;
 use crate::connector::forge::settings as forge;
 use crate::connector::hub::settings::{Fields, Paths, Settings};
@@ -46,6 +48,10 @@ pub struct Wiring {
     pub transports: Vec<TransportWiring>,
     /// Who answers, in the file's order; [`RULES`] is always among them.
     pub brains: Vec<BrainWiring>,
+    /// Where tasks go; none where nothing takes them.
+    pub issues: Option<IssuesWiring>,
+    /// What patches may change; none where nothing.
+    pub patches: Option<PatchesWiring>,
     /// How much at a time.
     pub limits: Limits,
     /// Whose signatures count.

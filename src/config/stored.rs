@@ -6,6 +6,7 @@
 
 mod forge;
 mod program;
+pub(super) mod sinks;
 
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
@@ -41,7 +42,7 @@ const SENDMAIL_SECONDS: u64 = 60;
 
 /// Kinds whose sections have keys of their own, which a later version will know.
 const SOURCES_PLANNED: [&str; 1] = ["imap"];
-const TRANSPORTS_PLANNED: [&str; 2] = ["smtp", "rest"];
+const TRANSPORTS_PLANNED: [&str; 1] = ["smtp"];
 
 /// The keys of every language model.
 const MODEL_KEYS: [&str; 9] = [
@@ -94,14 +95,20 @@ pub fn read(path: &Path, text: &str, home: &Path) -> Result<Wiring, FileError> {
     let mut transports = file.transports(stored.transport, &mut warnings)?;
     let brains = file.brains(stored.brain, &mut warnings)?;
     let sources = file.sources(stored.source, &mut transports, &brains, &mut warnings)?;
+    file.check_sink_names(&transports)?;
+    let issues = stored.issues.map(|issues| file.issues(&issues, &mut warnings)).transpose()?;
+    let desk = file.path_of(&stored.desk.path)?;
+    let patches = stored.patches.map(|patches| file.patches(&patches, &desk)).transpose()?;
     Ok(Wiring {
         desk: DeskPaths {
-            path: file.path_of(&stored.desk.path)?,
+            path: desk,
             state: stored.desk.state.as_ref().map(|path| file.path_of(path)).transpose()?,
         },
         sources,
         transports,
         brains,
+        issues,
+        patches,
         limits: file.limits(stored.limits.over(defaults.limits))?,
         approval: file.approval(&stored.approval)?,
         secrets: SecretsWiring {
@@ -975,7 +982,7 @@ mod tests {
     fn mistakes_are_named_with_their_line_and_a_way_out() {
         check(
             &format!("{MAIL}[brian.x]\n"),
-            "11: unknown field `brian`, expected one of `version`, `desk`, `source`, `transport`, `brain`, `limits`, `approval`, `secrets`, `notify`",
+            "11: unknown field `brian`, expected one of `version`, `desk`, `source`, `transport`, `brain`, `issues`, `patches`, `limits`, `approval`, `secrets`, `notify`",
             "did you mean `brain`?",
         );
         check(

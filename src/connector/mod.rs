@@ -6,6 +6,7 @@
 pub mod folder;
 pub mod forge;
 pub mod hub;
+pub mod issues;
 pub mod mail;
 pub mod maildir;
 pub mod program;

@@ -11,6 +11,7 @@ use crate::draft::{Draft, Machine, Status};
 use crate::id::{DraftId, LENGTH};
 use crate::message::{Address, Message};
 use crate::plan::{Action, Confidence, Gate, Plan, Tier};
+use crate::task::Task;
 
 /// Returns what becomes of each plan under the built-in tiers, as Markdown.
 pub fn verdicts() -> String {
@@ -26,8 +27,18 @@ pub fn verdicts() -> String {
          a class that no brain may answer | nobody to answer to |\n|---|---|---|---|---|---|\n",
     );
     for action in Action::ALL.into_iter().filter(|action| *action != Action::Ignore) {
-        let body = if action == Action::Escalate { "" } else { "Hello" };
-        let plan = |confidence| Plan { action, body: body.to_owned(), confidence, ..Plan::escalate("") };
+        let body = if matches!(action, Action::Escalate | Action::Issue) { "" } else { "Hello" };
+        let task = (action == Action::Issue).then(|| Task {
+            key: "a".to_owned(),
+            title: "A".to_owned(),
+            body: String::new(),
+            labels: Vec::new(),
+            depends_on: Vec::new(),
+        });
+        let plan = |confidence| {
+            let tasks = task.iter().cloned().collect();
+            Plan { action, body: body.to_owned(), confidence, tasks, ..Plan::escalate("") }
+        };
         let judged = |message: &Message, confidence, recipients: &Recipients, noted: &[String]| {
             words(action, &judge(&policy, message, &plan(confidence), recipients, noted, None))
         };
@@ -79,7 +90,7 @@ fn words(action: Action, verdict: &Verdict) -> String {
 }
 
 /// A catalogue's answer, whose action has the mildest tier, drafted with this one.
-fn draft(tier: Tier) -> Draft {
+pub(super) fn draft(tier: Tier) -> Draft {
     Draft {
         status: Status::Approved,
         to: Vec::new(),
@@ -87,6 +98,7 @@ fn draft(tier: Tier) -> Draft {
         subject: String::new(),
         send_after: None,
         attach: Vec::new(),
+        tasks: Vec::new(),
         machine: Machine {
             id: DraftId::derive("", LENGTH),
             action: Action::RouteAnswer,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use git_drafts::brain::model::{Asked, Model, Place, Settings};
 use git_drafts::brain::protocol::Protocol;
 use git_drafts::brain::retry::Fault;
-use git_drafts::prompt::Prompt;
+use git_drafts::prompt::{OFFERED, Prompt};
 use serde_json::{Value, json};
 
 use crate::support::desk::Desk;
@@ -100,7 +100,7 @@ fn ask(protocol: Protocol, url: String, data: &str) -> Asked {
         timeout: Duration::from_secs(3),
         retries: 1,
     };
-    let prompt = Prompt { rules: "RULES".to_owned(), data: data.to_owned() };
+    let prompt = Prompt { offered: OFFERED.to_vec(), rules: "RULES".to_owned(), data: data.to_owned() };
     let now = "2026-11-20T12:00:00Z".parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { Model::open(settings).await.unwrap().ask(&prompt, 9, now).await })

@@ -8,3 +8,4 @@ pub mod hub;
 pub mod mail;
 pub mod model;
 pub mod proxy;
+pub mod tracker;

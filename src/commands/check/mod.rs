@@ -17,6 +17,7 @@ mod place;
 mod repository;
 mod schedule;
 mod signers;
+mod sinks;
 
 use self::finding::Report;
 use super::{Context, Exit, Result, Session, is_desk, noted_wiring};
@@ -58,6 +59,7 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
             signers::look(&look, &mut report);
             place::look(&look, &mut report);
             outside::connectors(&look, &mut report).await;
+            sinks::look(&look, &mut report).await;
             brains::look(&look, &mut report).await;
             outside::notification(&look, &mut report);
             schedule::look(&look, &mut report);

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::super::{CommandError, Context, Result, Session};
 use super::super::{pause, wire};
+use super::offer;
 use crate::brain::facts;
 use crate::brain::model::{Asked, FORMS_MORE, Model};
 use crate::brain::program::Program;
@@ -29,7 +30,8 @@ use crate::guard::{Class, Secrets};
 use crate::id::DraftId;
 use crate::message::{Message, sha256_hex};
 use crate::plan::{Action, Plan, Tier};
-use crate::prompt::{self, OFFERED, Prompt};
+use crate::policy::Policy;
+use crate::prompt::{self, Offer, Prompt};
 use crate::reply;
 use crate::text;
 
@@ -77,6 +79,7 @@ pub struct Brains<'s> {
     context: &'s Context,
     session: &'s Session,
     instructions: String,
+    offer: Offer,
     brains: BTreeMap<String, Brain>,
     /// The shadows of these brains, by the brain's name.
     shadows: BTreeMap<String, String>,
@@ -154,6 +157,7 @@ impl<'s> Brains<'s> {
         session: &'s Session,
         desk: &Desk,
         names: impl IntoIterator<Item = &'n str>,
+        policy: &Policy,
         secrets: &Secrets,
     ) -> Result<Self> {
         let mut brains = BTreeMap::new();
@@ -208,8 +212,11 @@ impl<'s> Brains<'s> {
             brains.insert(name, brain);
         }
         let waiting = Waiting::read(session.state.join("waiting"), context.now());
+        let asks_models =
+            !shadows.is_empty() || brains.values().any(|brain| matches!(brain, Brain::Model(_)));
+        let offer = if asks_models { offer::of(context, session, policy, secrets) } else { Offer::default() };
         let (questions, stand_ins) = (BTreeMap::new(), Vec::new());
-        Ok(Self { context, session, instructions, brains, shadows, questions, waiting, stand_ins })
+        Ok(Self { context, session, instructions, offer, brains, shadows, questions, waiting, stand_ins })
     }
 
     /// Asks `brain` about the last message of each thread, and about the one before where that wants no
@@ -296,7 +303,7 @@ impl<'s> Brains<'s> {
         }
         let earlier: Vec<&Message> =
             threads[next.thread][..next.place].iter().map(|open| open.message).collect();
-        let prompt = prompt::write(&self.instructions, &earlier, message, random_word);
+        let prompt = prompt::write(&self.instructions, &self.offer, &earlier, message, random_word);
         // The brain's own key may have become known only now.
         let secrets = known_now(self.context, secrets);
         let thread = secrets.key.of_thread(&message.source, &message.thread);
@@ -399,7 +406,7 @@ impl<'s> Brains<'s> {
             (None, Some(Brain::Rules(_))) => {
                 let earlier: Vec<&Message> =
                     thread[..question.place].iter().map(|open| open.message).collect();
-                prompt::write(&self.instructions, &earlier, open.message, random_word)
+                prompt::write(&self.instructions, &self.offer, &earlier, open.message, random_word)
             }
             // It was not asked, so nobody else is.
             (None, Some(Brain::Model(_)) | None) => return,
@@ -567,7 +574,7 @@ pub fn check_model(session: &Session, path: &str, brain: &str, line: usize) -> R
 
 /// Makes a plan of a reply; one that holds none is left to a person.
 fn planned(brain: &str, said: &str, exchange: Exchange) -> Planned {
-    match reply::read(said, &OFFERED) {
+    match reply::read(said, &exchange.prompt.offered) {
         Ok(plan) => Planned {
             plan,
             route: None,

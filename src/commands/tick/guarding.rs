@@ -66,9 +66,9 @@ impl Tick<'_> {
     /// and holds the draft until a person allows it. Returns what is to be noted against the answer.
     pub fn look_at_answer(&self, candidate: &mut Candidate, planned: &mut Planned) -> Option<String> {
         let thread = self.secrets.key.of_thread(&candidate.message.source, &candidate.message.thread);
-        let Plan { body, subject, why, .. } = &mut planned.plan;
+        let answer = planned.plan.text();
+        let Plan { body, subject, why, tasks, .. } = &mut planned.plan;
         *why = self.secrets.marked(why, &thread);
-        let answer = format!("{}\n{body}", subject.as_deref().unwrap_or_default());
         let found = self.secrets.gravest(&answer, Some(&thread))?;
         if found.class == Class::Soft {
             let what = format!("the answer has what may be a secret in it ({})", found.kind);
@@ -76,6 +76,7 @@ impl Tick<'_> {
             return None;
         }
         body.clear();
+        tasks.clear();
         *subject = None;
         // A hash of an answer with a weak password in it could be guessed.
         if let Some(exchange) = &mut planned.exchange {
@@ -92,6 +93,7 @@ impl Tick<'_> {
         let Some(found) = found.filter(|found| found.class > Class::Soft) else { return false };
         draft.subject = "Re:".to_owned();
         draft.body = String::new();
+        draft.tasks = Vec::new();
         draft.context = draft::context(&[], true, 0);
         draft.machine.action = Action::Escalate;
         draft.machine.tier = Tier::High;

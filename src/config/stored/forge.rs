@@ -177,12 +177,7 @@ impl File<'_> {
         })?;
         self.check_url(name, url, warnings)?;
         let login = self.required(&section.login, "login", name)?;
-        let known = Address::parse(login.get_ref()).is_some_and(|address| address.email == *login.get_ref());
-        if !known || login.get_ref().contains(['@', '/']) {
-            return Err(self
-                .wrong(&login.span(), "`login` is no name of an account")
-                .with_hint("write it without the `@`"));
-        }
+        self.check_login(login)?;
         let repositories = self.required(&section.repositories, "repositories", name)?;
         let token = section.token.as_ref().map(|token| self.secret("token", token)).transpose()?;
         Ok(ForgeWiring {
@@ -195,6 +190,17 @@ impl File<'_> {
             to: None,
             timeout_seconds: self.timeout_seconds(section, TIMEOUT.as_secs())?,
         })
+    }
+
+    /// Refuses a login that is no name of an account.
+    pub fn check_login(&self, login: &Spanned<String>) -> Result<(), FileError> {
+        let known = Address::parse(login.get_ref()).is_some_and(|address| address.email == *login.get_ref());
+        if known && !login.get_ref().contains(['@', '/']) {
+            return Ok(());
+        }
+        Err(self
+            .wrong(&login.span(), "`login` is no name of an account")
+            .with_hint("write it without the `@`"))
     }
 
     fn repositories(&self, stored: &Spanned<Vec<String>>) -> Result<Vec<Repository>, FileError> {
