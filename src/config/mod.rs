@@ -89,6 +89,14 @@ pub struct SourceWiring {
     pub kind: SourceKind,
 }
 
+impl SourceWiring {
+    /// Tells whether answers go to somebody else than those who wrote: they pass on what was said, and must not
+    /// do so word by word.
+    pub fn passes_on(&self) -> bool {
+        matches!(&self.kind, SourceKind::Forge(forge) if forge.to.is_some())
+    }
+}
+
 /// What a source is.
 #[derive(Clone, Debug)]
 pub enum SourceKind {

@@ -38,7 +38,7 @@ impl Tick<'_> {
             | Action::Run
             | Action::Ignore => {}
         }
-        let mut findings = Vec::new();
+        let mut findings = if wiring.passes_on() { copied(&plan.body, messages) } else { Vec::new() };
         let body = draft::canonical_body(&plan.body);
         let mut known = self.known(wiring, messages);
         if planned.exchange.is_none() {

@@ -29,7 +29,11 @@ pub fn wait_until(answer: &Answer, now: Timestamp) -> Option<Timestamp> {
     };
     let said = match answer.status {
         429 => answer.retry_at(now).or_else(|| is_spent.then(reset).flatten()).or(Some(now + RETRY)),
-        403 => answer.retry_at(now).or_else(|| is_spent.then(|| reset().unwrap_or(now + RETRY))),
+        // Too much at a time may be said in words alone.
+        403 => answer.retry_at(now).or_else(|| is_spent.then(reset).flatten()).or_else(|| {
+            let words = answer.words.as_deref().unwrap_or_default().to_ascii_lowercase();
+            (is_spent || words.contains("rate limit")).then(|| now + RETRY)
+        }),
         _ if is_spent => reset(),
         _ => None,
     };
@@ -341,6 +345,8 @@ mod tests {
         check(403, &[spent], Some(1_000_000), Some(86_400));
         check(403, &[("x-ratelimit-remaining", "7")], Some(600), None);
         check(403, &[], None, None);
+        let words = r#"{"message": "You have exceeded a secondary rate limit."}"#;
+        assert_eq!(wait_until(&answer(403, &[], words), now()), Some(now() + RETRY));
         check(200, &[spent], Some(600), Some(600));
         check(200, &[("x-ratelimit-remaining", "1")], Some(600), None);
         check(503, &[("retry-after", "90")], None, None);

@@ -1,6 +1,6 @@
 //! Decides what is taken of a repository: of everything that is new there, what is for us and still open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, Zoned};
 use serde_json::Value;
@@ -25,14 +25,10 @@ pub struct Seen {
 impl Seen {
     /// Returns the numbers of the issues that comments belong to, and that are not there yet.
     pub fn missing(&self) -> Vec<u64> {
-        let has = |number: &u64| {
-            self.issues.iter().any(|issue| issue.get("number").and_then(Value::as_u64) == Some(*number))
-        };
-        let mut numbers: Vec<u64> = self.comments.iter().filter_map(read::number_of_comment).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.retain(|number| !has(number));
-        numbers
+        let number_of = |issue: &Value| issue.get("number").and_then(Value::as_u64);
+        let there: BTreeSet<u64> = self.issues.iter().filter_map(number_of).collect();
+        let wanted: BTreeSet<u64> = self.comments.iter().filter_map(read::number_of_comment).collect();
+        wanted.difference(&there).copied().collect()
     }
 }
 
