@@ -3,6 +3,7 @@
 use std::fs;
 
 use insta::assert_snapshot;
+use regex::Regex;
 use serde_json::Value;
 
 use crate::support::desk::Desk;
@@ -455,8 +456,10 @@ fn a_mistake_in_the_wiring_is_named_with_its_line() {
     let bad = good.replace("transport = \"out\"", "transprt = \"out\"");
     fs::write(desk.home().join(".config/git-drafts/config.toml"), bad).unwrap();
     desk.drafts(&["tick"]).fails(128);
-    assert_snapshot!(desk.seen(), @"
-    2> error: ~/.config/git-drafts/config.toml:10: unknown field `transprt`, expected one of `kind`, `path`, `sent`, `format`, `address`, `transport`, `brain`, `command`, `routes`, `url`, `agent`, `token`, `dedupes`, `can_find`, `thread_tail`, `acts_on_mentions`, `page`, `timeout_seconds`, `paths`, `fields`, `model`, `key`, `tunnel`, `environment`, `facts`, `retries`, `concurrency`, `calls_per_tick_max`, `give_up_after`, `fallback`, `shadow`, `login`, `repositories`, `take`, `comment`, `to`
+    // Every kind brings keys of its own.
+    let seen = Regex::new("(one of `kind`), .*").unwrap().replace(&desk.seen(), "$1, ...").into_owned();
+    assert_snapshot!(seen, @"
+    2> error: ~/.config/git-drafts/config.toml:10: unknown field `transprt`, expected one of `kind`, ...
     2> hint: did you mean `transport`?
     exit 128
     ");
