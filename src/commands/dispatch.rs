@@ -99,6 +99,7 @@ pub async fn pass(
             break;
         }
     }
+    dispatcher.connectors.close().await;
     Ok(dispatcher.pass)
 }
 
@@ -262,7 +263,7 @@ impl Dispatcher<'_, '_, '_> {
         {
             if let (Some(origin), true) = (drafted(story), added.contains(id)) {
                 let key = Key::new(id, note.entry.generation, self.ledger.desk());
-                self.connectors.after(origin, &key, &note.entry.fact).await;
+                self.connectors.after(origin, &key, &note.entry.fact, None).await;
             }
         }
         moved |= self.append_claims(&claims)?;
@@ -433,7 +434,9 @@ impl Dispatcher<'_, '_, '_> {
         };
         self.ledger.append(&notes, &names, self.context.now())?;
         for (draft, note) in outcomes {
-            self.connectors.after(&draft.origin, &draft.outgoing.key, &note.entry.fact).await;
+            self.connectors
+                .after(&draft.origin, &draft.outgoing.key, &note.entry.fact, Some(&draft.outgoing))
+                .await;
         }
         Ok(())
     }
@@ -540,7 +543,8 @@ impl Dispatcher<'_, '_, '_> {
                 What::Later { until, why: reason },
             )
         };
-        match self.connectors.thread_tail(&draft.origin, self.context.now()).await {
+        let drafted_at = draft.story.first().map_or(draft.outgoing.date.timestamp(), |entry| entry.at);
+        match self.connectors.thread_tail(&draft.origin, drafted_at, self.context.now()).await {
             Ok(Some(mut tail)) => {
                 // A tail with messages that were known says nothing about the draft either.
                 if let Err(error) = self.drop_what_was_known(&mut tail, draft, secrets) {
@@ -740,7 +744,7 @@ impl Dispatcher<'_, '_, '_> {
         let story = self.ledger.snapshot()?.story(id)?;
         if let (Some(origin), Some(last)) = (drafted(&story), story.last()) {
             let key = Key::new(id, last.generation, self.ledger.desk());
-            self.connectors.after(origin, &key, &last.fact).await;
+            self.connectors.after(origin, &key, &last.fact, None).await;
         }
         self.tell(id, &story, What::Rejected(reason));
         Ok(())

@@ -469,6 +469,7 @@ fn changes_user(wiring: &Wiring) -> bool {
         TransportKind::Sendmail { .. } | TransportKind::Program(_) => true,
         TransportKind::Maildir { .. }
         | TransportKind::Folder { .. }
+        | TransportKind::Smtp(_)
         | TransportKind::Hub(_)
         | TransportKind::Forge(_)
         | TransportKind::Null => false,

@@ -25,9 +25,11 @@ use crate::config::{
 use crate::connector::forge::{self, Forge};
 use crate::connector::hub::Hub;
 use crate::connector::issues::Sink;
+use crate::connector::link::Login;
+use crate::connector::mail::write;
 use crate::connector::program::process::Start;
 use crate::connector::program::wire::Role;
-use crate::connector::{ConnectorError, Source, Transport, folder, maildir, program, sendmail};
+use crate::connector::{ConnectorError, Source, Transport, folder, imap, maildir, program, sendmail, smtp};
 use crate::diagnostics::Credentials;
 use crate::entry::{Drafted, Fact};
 use crate::errand::Errand;
@@ -113,7 +115,7 @@ impl<'w> Connectors<'w> {
             Some(TransportKind::Program(program)) => {
                 Capabilities { dedupes: program.dedupes, can_find: program.can_find }
             }
-            Some(TransportKind::Sendmail { .. }) | None => Capabilities::default(),
+            Some(TransportKind::Sendmail { .. } | TransportKind::Smtp(_)) | None => Capabilities::default(),
         }
     }
 
@@ -139,10 +141,12 @@ impl<'w> Connectors<'w> {
         }
     }
 
-    /// Reads again how a draft's thread goes on; none where the source gives no threads or is gone.
+    /// Reads again how a draft's thread goes on; none where the source gives no threads or is gone. The draft
+    /// was made at `drafted_at`.
     pub async fn thread_tail(
         &mut self,
         origin: &Drafted,
+        drafted_at: Timestamp,
         now: Timestamp,
     ) -> Result<Option<Vec<Message>>, ConnectorError> {
         let name = &origin.source;
@@ -156,6 +160,11 @@ impl<'w> Connectors<'w> {
                 program.thread_tail(&origin.thread).await.map(Some)
             }
             Source::Hub(_) | Source::Program(_) => Ok(None),
+            Source::Imap(imap) => {
+                // A date is the writer's claim: one in the future must not hide what came before the draft.
+                let since = origin.date.map(|date| date.min(drafted_at));
+                imap.thread_tail(&origin.thread, &origin.message, since).await.map(Some)
+            }
             Source::Maildir(maildir) => {
                 let fresh = self.threads.get(name).is_some_and(|(read, _)| read.elapsed() < THREADS_FRESH);
                 if !fresh {
@@ -268,20 +277,26 @@ impl<'w> Connectors<'w> {
         }
     }
 
-    /// Tells the source what became of a draft: an answered message is read, and a hub's record tells
-    /// the same story as the ledger. What cannot be told is logged, and changes nothing.
-    pub async fn after(&mut self, origin: &Drafted, key: &Key, fact: &Fact) {
+    /// Tells the source what became of a draft: an answered message is read, a folder of sent mail gets its
+    /// copy, and a hub's record tells the same story as the ledger. What cannot be told is logged, and
+    /// changes nothing.
+    pub async fn after(&mut self, origin: &Drafted, key: &Key, fact: &Fact, outgoing: Option<&Outgoing>) {
         let event = match fact {
             Fact::Sent { .. } => "draft_sent",
             Fact::Rejected { .. } => "draft_rejected",
             Fact::Unsure { .. } => "draft_unsure",
             _ => return,
         };
+        let copies = self.copies(&origin.source);
         let Ok(source) = self.source(&origin.source).await else { return };
-        if matches!(fact, Fact::Sent { .. })
-            && let Err(error) = source.mark_read(&origin.message).await
-        {
-            tracing::warn!(source = origin.source, %error, "the answered message could not be marked as read");
+        if matches!(fact, Fact::Sent { .. }) {
+            let mail = outgoing
+                .filter(|_| copies)
+                .and_then(|outgoing| Some((outgoing, write::write(outgoing).ok()?)));
+            let copy = mail.as_ref().map(|(outgoing, mail)| (outgoing.message_id.as_str(), mail.as_slice()));
+            if let Err(error) = source.note_answered(&origin.message, copy).await {
+                tracing::warn!(source = origin.source, %error, "the source could not note that it is answered");
+            }
         }
         if let Source::Hub(hub) = source {
             let key = format!("{key}.{}", fact.kind());
@@ -304,6 +319,31 @@ impl<'w> Connectors<'w> {
         Ok(self.sink.insert(sink))
     }
 
+    /// Tells whether a source wants a copy of each answer.
+    fn copies(&self, source: &str) -> bool {
+        match self.wiring.source(source).map(|source| &source.kind) {
+            Some(SourceKind::Imap(imap)) => imap.copy_to_sent,
+            Some(
+                SourceKind::Maildir { .. }
+                | SourceKind::Folder { .. }
+                | SourceKind::Hub(_)
+                | SourceKind::Forge(_)
+                | SourceKind::Program(_),
+            )
+            | None => false,
+        }
+    }
+
+    /// Ends what is kept open; whoever needs it again opens it again.
+    pub async fn close(&self) {
+        for source in self.sources.values() {
+            source.close().await;
+        }
+        for transport in self.transports.values() {
+            transport.close().await;
+        }
+    }
+
     async fn transport(&mut self, name: &str) -> Result<&Transport, ConnectorError> {
         if !self.transports.contains_key(name) {
             let wiring = self.wiring.transport(name).ok_or_else(|| missing("transport", name))?;
@@ -322,6 +362,13 @@ impl<'w> Connectors<'w> {
                         timeout: Duration::from_secs(*timeout_seconds),
                         environment: env::vars_os().collect(),
                     })
+                }
+                TransportKind::Smtp(smtp) => {
+                    let login = match &smtp.login {
+                        Some((user, password)) => Some(login(user, password, &self.credentials).await?),
+                        None => None,
+                    };
+                    Transport::Smtp(Box::new(smtp::Transport::new(smtp.server.clone(), login)))
                 }
                 TransportKind::Hub(wiring) => Transport::Hub(hub(name, wiring, &self.credentials).await?),
                 TransportKind::Forge(wiring) => {
@@ -351,6 +398,12 @@ pub async fn source(wiring: &SourceWiring, credentials: &Credentials) -> Result<
             path: path.clone(),
             sent: sent.clone(),
         })),
+        SourceKind::Imap(imap) => {
+            let login = login(&imap.user, &imap.password, credentials).await?;
+            let (server, folders, sent) = (imap.server.clone(), imap.folders.clone(), imap.sent.clone());
+            let source = imap::Source::new(&wiring.name, server, login, folders, sent);
+            Ok(Source::Imap(Box::new(source)))
+        }
         SourceKind::Hub(settings) => hub(&wiring.name, settings, credentials).await.map(Source::Hub),
         SourceKind::Forge(settings) => {
             new_forge(&wiring.name, settings, credentials).await.map(Source::Forge)
@@ -423,6 +476,11 @@ pub async fn token_of(
         Some(reference) => token(reference, credentials).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Fetches the password of a login.
+async fn login(user: &str, password: &SecretRef, credentials: &Credentials) -> Result<Login, ConnectorError> {
+    Ok(Login::new(user, resolved(password, credentials).await?.expose()))
 }
 
 /// Fetches a secret, and notes it among what nothing may show.

@@ -18,20 +18,6 @@ pub(super) struct Head {
     pub(super) version: Option<Spanned<i64>>,
 }
 
-/// What is read of a file that may be for a later program of this version.
-#[derive(Deserialize)]
-pub(super) struct Kinds {
-    #[serde(default)]
-    pub(super) source: BTreeMap<String, Kind>,
-    #[serde(default)]
-    pub(super) transport: BTreeMap<String, Kind>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Kind {
-    pub(super) kind: Option<Spanned<String>>,
-}
-
 pub(super) type Sections<K> = BTreeMap<Spanned<String>, Section<K>>;
 
 #[derive(Deserialize)]
@@ -70,6 +56,7 @@ pub(super) struct StoredDesk {
 pub(super) enum SourceWord {
     Maildir,
     Folder,
+    Imap,
     Hub,
     Forgejo,
     #[serde(rename = "github")]
@@ -83,6 +70,7 @@ pub(super) enum TransportWord {
     Maildir,
     Folder,
     Sendmail,
+    Smtp,
     Hub,
     Forgejo,
     #[serde(rename = "github")]
@@ -118,6 +106,14 @@ pub(super) struct Section<K> {
     pub(super) path: Option<Spanned<String>>,
     pub(super) sent: Option<Spanned<String>>,
     pub(super) format: Option<Spanned<FormatWord>>,
+    pub(super) host: Option<Spanned<String>>,
+    pub(super) port: Option<Spanned<i64>>,
+    pub(super) tls: Option<Spanned<String>>,
+    pub(super) ca_file: Option<Spanned<String>>,
+    pub(super) user: Option<Spanned<String>>,
+    pub(super) password: Option<Spanned<Value>>,
+    pub(super) folders: Option<Spanned<Vec<String>>>,
+    pub(super) copy_to_sent: Option<Spanned<bool>>,
     pub(super) address: Option<Spanned<Vec<String>>>,
     pub(super) transport: Option<Spanned<String>>,
     pub(super) brain: Option<Spanned<String>>,
@@ -165,6 +161,14 @@ impl<K> Section<K> {
             ("path", at(&self.path)),
             ("sent", at(&self.sent)),
             ("format", at(&self.format)),
+            ("host", at(&self.host)),
+            ("port", at(&self.port)),
+            ("tls", at(&self.tls)),
+            ("ca_file", at(&self.ca_file)),
+            ("user", at(&self.user)),
+            ("password", at(&self.password)),
+            ("folders", at(&self.folders)),
+            ("copy_to_sent", at(&self.copy_to_sent)),
             ("address", at(&self.address)),
             ("transport", at(&self.transport)),
             ("brain", at(&self.brain)),

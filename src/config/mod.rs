@@ -22,6 +22,7 @@ use crate::config::sinks::{IssuesWiring, PatchesWiring};
 use crate::connector::folder::outbox::Format;
 use crate::connector::forge::settings as forge;
 use crate::connector::hub::settings::{Fields, Paths, Settings};
+use crate::connector::link::Server;
 use crate::error::{FileError, Hint};
 use crate::http::Token;
 use crate::message::Address;
@@ -114,12 +115,40 @@ pub enum SourceKind {
         /// The folder of the operator's own answers.
         sent: Option<PathBuf>,
     },
+    /// Folders on an IMAP server.
+    Imap(Box<ImapWiring>),
     /// An agent's inbox on a State Hub.
     Hub(Box<HubWiring>),
     /// Issues and comments of a forge.
     Forge(Box<ForgeWiring>),
     /// A program that speaks our protocol.
     Program(Box<ProgramWiring>),
+}
+
+/// Folders on an IMAP server, as the wiring describes them.
+#[derive(Clone, Debug)]
+pub struct ImapWiring {
+    /// Where the server is.
+    pub server: Server,
+    /// Who we are there.
+    pub user: String,
+    /// Where the password is.
+    pub password: SecretRef,
+    /// The folders whose unread messages are taken in; at least one.
+    pub folders: Vec<String>,
+    /// The folder of the operator's own answers.
+    pub sent: Option<String>,
+    /// A copy of each answer is put there.
+    pub copy_to_sent: bool,
+}
+
+/// A server that takes mail, as the wiring describes it.
+#[derive(Clone, Debug)]
+pub struct SmtpWiring {
+    /// Where the server is.
+    pub server: Server,
+    /// Who we are there, and where the password is; none where the server wants no login.
+    pub login: Option<(String, SecretRef)>,
 }
 
 /// One way that answers go.
@@ -153,6 +182,8 @@ pub enum TransportKind {
         /// How long it may take.
         timeout_seconds: u64,
     },
+    /// A server that takes mail.
+    Smtp(Box<SmtpWiring>),
     /// A State Hub.
     Hub(Box<HubWiring>),
     /// Comments on a forge.
@@ -171,6 +202,7 @@ impl TransportKind {
             TransportKind::Maildir { .. }
             | TransportKind::Folder { .. }
             | TransportKind::Sendmail { .. }
+            | TransportKind::Smtp(_)
             | TransportKind::Null => false,
             TransportKind::Hub(hub) => hub.acts_on_mentions,
             TransportKind::Forge(_) => true,
@@ -460,12 +492,14 @@ impl Wiring {
     /// Returns every reference to a secret, in the file's order; the same one may be there twice.
     pub fn secrets(&self) -> Vec<&SecretRef> {
         let of_sources = self.sources.iter().flat_map(|source| match &source.kind {
+            SourceKind::Imap(imap) => vec![&imap.password],
             SourceKind::Hub(hub) => hub.token.iter().collect(),
             SourceKind::Forge(forge) => forge.token.iter().collect(),
             SourceKind::Program(program) => program.secrets.iter().map(|(_, secret)| secret).collect(),
             SourceKind::Maildir { .. } | SourceKind::Folder { .. } => Vec::new(),
         });
         let of_transports = self.transports.iter().flat_map(|transport| match &transport.kind {
+            TransportKind::Smtp(smtp) => smtp.login.iter().map(|(_, password)| password).collect(),
             TransportKind::Hub(hub) => hub.token.iter().collect(),
             TransportKind::Forge(forge) => forge.token.iter().collect(),
             TransportKind::Program(program) => program.secrets.iter().map(|(_, secret)| secret).collect(),

@@ -5,7 +5,9 @@
 //! shown.
 
 mod forge;
+mod hub;
 mod program;
+mod servers;
 pub(super) mod sinks;
 
 use std::collections::BTreeMap;
@@ -18,16 +20,15 @@ use toml::{Spanned, Value};
 
 use self::program::PROGRAM_KEYS;
 use crate::config::format::{
-    BrainWord, FormatWord, Head, Kinds, Section, Sections, SourceWord, Stored, StoredApproval, StoredLimits,
+    BrainWord, FormatWord, Head, Section, Sections, SourceWord, Stored, StoredApproval, StoredLimits,
     TransportWord,
 };
 use crate::config::secret::SecretRef;
 use crate::config::{
-    ApprovalWiring, BrainKind, BrainWiring, DEFAULT, DeskPaths, HubWiring, Limits, ModelPlace, ModelWiring,
+    ApprovalWiring, BrainKind, BrainWiring, DEFAULT, DeskPaths, Limits, ModelPlace, ModelWiring,
     NotifyWiring, RULES, SecretsWiring, SourceKind, SourceWiring, TransportKind, TransportWiring, Wiring,
 };
 use crate::connector::folder::outbox::Format;
-use crate::connector::hub::settings::Settings;
 use crate::error::FileError;
 use crate::http;
 use crate::message::Address;
@@ -39,10 +40,6 @@ const VERSION: i64 = 1;
 const NAME_CHARS_MAX: usize = 40;
 
 const SENDMAIL_SECONDS: u64 = 60;
-
-/// Kinds whose sections have keys of their own, which a later version will know.
-const SOURCES_PLANNED: [&str; 1] = ["imap"];
-const TRANSPORTS_PLANNED: [&str; 1] = ["smtp"];
 
 /// The keys of every language model.
 const MODEL_KEYS: [&str; 9] = [
@@ -85,9 +82,8 @@ const SECRET_FORMS: &str = "secrets are never written here: use { command = [\"p
 /// Reads and checks a whole wiring; see [`Wiring::parse`].
 pub fn read(path: &Path, text: &str, home: &Path) -> Result<Wiring, FileError> {
     let file = File { path: path.display().to_string(), folder: path.parent(), home, text };
-    // A newer version and a planned kind have keys that we do not know: they are named first.
+    // A newer version has keys that we do not know: it is named first.
     file.check_version()?;
-    file.check_kinds()?;
     let stored: Stored = file.toml()?;
     let defaults: Stored = toml::from_str(DEFAULT).expect("the template is tested");
 
@@ -155,24 +151,6 @@ impl File<'_> {
         })
     }
 
-    fn check_kinds(&self) -> Result<(), FileError> {
-        let kinds: Kinds = self.toml()?;
-        let planned = [(kinds.source, &SOURCES_PLANNED[..]), (kinds.transport, &TRANSPORTS_PLANNED)];
-        let first = planned
-            .into_iter()
-            .flat_map(|(sections, planned)| {
-                let kinds = sections.into_values().filter_map(|section| section.kind);
-                kinds.filter(|kind| planned.contains(&kind.get_ref().as_str()))
-            })
-            .min_by_key(|kind| kind.span().start);
-        match first {
-            Some(kind) => {
-                Err(self.wrong(&kind.span(), format!("kind `{}` comes in a later version", kind.get_ref())))
-            }
-            None => Ok(()),
-        }
-    }
-
     fn sources(
         &self,
         stored: Sections<SourceWord>,
@@ -188,7 +166,10 @@ impl File<'_> {
             let own = match &source.kind {
                 SourceKind::Hub(hub) => Some(("hub", TransportKind::Hub(hub.clone()))),
                 SourceKind::Program(program) => Some(("program", TransportKind::Program(program.clone()))),
-                SourceKind::Maildir { .. } | SourceKind::Folder { .. } | SourceKind::Forge(_) => None,
+                SourceKind::Maildir { .. }
+                | SourceKind::Folder { .. }
+                | SourceKind::Imap(_)
+                | SourceKind::Forge(_) => None,
             };
             if let (None, Some((word, kind))) = (&section.transport, own) {
                 if transports.iter().any(|transport| transport.name == source.name) {
@@ -236,13 +217,17 @@ impl File<'_> {
                 )?;
                 let path = self.path_of(self.required(&section.path, "path", name)?)?;
                 let sent = section.sent.as_ref().map(|path| self.path_of(path)).transpose()?;
-                let address = self.addresses(self.required(&section.address, "address", name)?)?;
-                let transport = self.transport_of(name, section)?;
+                let (address, transport) = self.account(name, section)?;
                 let kind = match is_folder {
                     true => SourceKind::Folder { path, sent },
                     false => SourceKind::Maildir { path, sent },
                 };
                 (kind, address, transport)
+            }
+            SourceWord::Imap => {
+                let imap = self.imap(name, section)?;
+                let (address, transport) = self.account(name, section)?;
+                (SourceKind::Imap(Box::new(imap)), address, transport)
             }
             SourceWord::Hub => {
                 let keys = [&HUB_KEYS[..], &["transport", "brain"]].concat();
@@ -287,6 +272,16 @@ impl File<'_> {
         })
     }
 
+    /// Reads who we are on an account of mail, and where its answers go.
+    fn account<'a>(
+        &self,
+        name: &Spanned<String>,
+        section: &'a Section<SourceWord>,
+    ) -> Result<(Vec<Address>, &'a Spanned<String>), FileError> {
+        let address = self.addresses(self.required(&section.address, "address", name)?)?;
+        Ok((address, self.transport_of(name, section)?))
+    }
+
     fn transports(
         &self,
         stored: Sections<TransportWord>,
@@ -315,6 +310,7 @@ impl File<'_> {
                     let timeout_seconds = self.timeout_seconds(&section, SENDMAIL_SECONDS)?;
                     TransportKind::Sendmail { command, timeout_seconds }
                 }
+                TransportWord::Smtp => TransportKind::Smtp(Box::new(self.smtp(&name, &section)?)),
                 TransportWord::Hub => {
                     self.check_keys(&section, "`hub` transport", &HUB_KEYS)?;
                     TransportKind::Hub(Box::new(self.hub(&name, &section, warnings)?))
@@ -467,39 +463,6 @@ impl File<'_> {
         Err(self.wrong(&names.span(), "`environment` is a list of names in capitals, digits and `_`"))
     }
 
-    fn hub<K>(
-        &self,
-        name: &Spanned<String>,
-        section: &Section<K>,
-        warnings: &mut Vec<FileError>,
-    ) -> Result<HubWiring, FileError> {
-        let url = self.required(&section.url, "url", name)?;
-        self.check_url(name, url, warnings)?;
-        let agent = self.required(&section.agent, "agent", name)?;
-        let shown = text::one_line(agent.get_ref(), 320);
-        if shown.is_empty() || shown != *agent.get_ref() {
-            return Err(self.wrong(&agent.span(), "the agent has no name, or one with hidden characters"));
-        }
-        let token = section.token.as_ref().map(|token| self.secret("token", token)).transpose()?;
-        let paths = section.paths.clone().map(Spanned::into_inner).unwrap_or_default();
-        let fields = section.fields.clone().map(Spanned::into_inner).unwrap_or_default();
-        let default = Settings::new(url.get_ref(), agent.get_ref());
-        let flag = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
-        Ok(HubWiring {
-            token,
-            paths: paths.over(default.paths, |key, path| self.check_hub_path(key, path))?,
-            fields: fields.over(default.fields, |key, field| self.check_hub_field(key, field))?,
-            dedupes: flag(&section.dedupes),
-            can_find: flag(&section.can_find),
-            thread_tail: flag(&section.thread_tail),
-            acts_on_mentions: flag(&section.acts_on_mentions),
-            page: self.count(&section.page, "page", 1..=1000, default.page)?,
-            timeout_seconds: self.timeout_seconds(section, default.timeout.as_secs())?,
-            url: default.url,
-            agent: default.agent,
-        })
-    }
-
     fn check_url(
         &self,
         name: &Spanned<String>,
@@ -605,41 +568,6 @@ impl File<'_> {
         } else {
             wrong.with_hint(format!("the {what}s here are {}", listed(&known)))
         })
-    }
-
-    fn check_hub_path(&self, key: &str, path: &Spanned<String>) -> Result<(), FileError> {
-        let hole = match key {
-            "read" => Some("{id}"),
-            "thread" => Some("{thread_id}"),
-            _ => None,
-        };
-        let text = path.get_ref();
-        let segments: Vec<&str> = text.split('/').skip(1).collect();
-        let holes = segments.iter().filter(|segment| segment.contains(['{', '}']));
-        let what = if !text.starts_with('/') {
-            format!("the path `{key}` does not start with `/`")
-        } else if segments.iter().any(|segment| {
-            matches!(*segment, "" | "." | "..")
-                || segment.contains(|c: char| "?#%\\".contains(c) || !c.is_ascii_graphic())
-        }) {
-            format!("the path `{key}` holds more than plain segments")
-        } else if holes.copied().ne(hole) {
-            match hole {
-                Some(hole) => format!("the path `{key}` does not hold the segment `{hole}` once"),
-                None => format!("the path `{key}` has nothing to put into braces"),
-            }
-        } else {
-            return Ok(());
-        };
-        Err(self.wrong(&path.span(), what))
-    }
-
-    fn check_hub_field(&self, key: &str, field: &Spanned<String>) -> Result<(), FileError> {
-        let name = field.get_ref();
-        if !name.is_empty() && text::one_line(name, 100) == *name {
-            return Ok(());
-        }
-        Err(self.wrong(&field.span(), format!("the field `{key}` has no name, or no plain one")))
     }
 
     fn required<'a, T>(
@@ -799,6 +727,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::HubWiring;
     use crate::connector::hub::settings::Paths;
     use crate::error::Hint;
 
@@ -857,10 +786,17 @@ mod tests {
             wiring.sources.iter().map(|source| (&*source.name, &*source.transport)).collect();
         assert_eq!(
             sources,
-            [("mail", "out"), ("notes", "files"), ("hub", "hub"), ("forge", "hub"), ("queue", "queue")]
+            [
+                ("mail", "out"),
+                ("notes", "files"),
+                ("account", "submission"),
+                ("hub", "hub"),
+                ("forge", "hub"),
+                ("queue", "queue")
+            ]
         );
         let transports: Vec<&str> = wiring.transports.iter().map(|transport| &*transport.name).collect();
-        assert_eq!(transports, ["out", "files", "post", "nowhere", "hub", "queue"]);
+        assert_eq!(transports, ["out", "files", "post", "submission", "nowhere", "hub", "queue"]);
     }
 
     #[test]
@@ -987,7 +923,7 @@ mod tests {
         );
         check(
             "[source.mail]\nkind = \"maildri\"\n",
-            "5: unknown variant `maildri`, expected one of `maildir`, `folder`, `hub`, `forgejo`, `github`, `program`",
+            "5: unknown variant `maildri`, expected one of `maildir`, `folder`, `imap`, `hub`, `forgejo`, `github`, `program`",
             "did you mean `maildir`?",
         );
         check("[source.mail]\npath = \"x\"\n", "4: missing field `kind`", "");
@@ -1064,16 +1000,6 @@ mod tests {
             "6: a `rules` brain has no key `command`",
             "its keys are `routes`, `shadow`",
         );
-    }
-
-    #[test]
-    fn a_planned_kind_says_that_it_comes_later_whatever_its_keys() {
-        check(
-            "[source.mail]\nhost = \"imap.example\"\nkind = \"imap\"\n",
-            "6: kind `imap` comes in a later version",
-            "",
-        );
-        check("[transport.out]\nkind = \"smtp\"\n", "5: kind `smtp` comes in a later version", "");
     }
 
     const MODEL: &str =

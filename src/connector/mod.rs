@@ -6,11 +6,14 @@
 pub mod folder;
 pub mod forge;
 pub mod hub;
+pub mod imap;
 pub mod issues;
+pub mod link;
 pub mod mail;
 pub mod maildir;
 pub mod program;
 pub mod sendmail;
+pub mod smtp;
 
 use std::fs::File;
 
@@ -62,6 +65,8 @@ pub enum Source {
     Maildir(maildir::Source),
     /// A folder of text files.
     Folder(folder::Source),
+    /// Folders on an IMAP server.
+    Imap(Box<imap::Source>),
     /// An agent's inbox on a State Hub.
     Hub(Box<hub::Hub>),
     /// Issues and comments of a forge.
@@ -79,6 +84,7 @@ impl Source {
         match self {
             Source::Maildir(maildir) => maildir.fetch(window),
             Source::Folder(folder) => folder.fetch(window).await,
+            Source::Imap(imap) => imap.fetch(window).await,
             Source::Hub(hub) => {
                 hub.health().await?;
                 hub.fetch(window).await
@@ -105,15 +111,29 @@ impl Source {
         if let Source::Forge(forge) = self { Some(forge.bookmark()) } else { None }
     }
 
-    /// Marks an answered message as read, where that means something there.
-    pub async fn mark_read(&self, id: &str) -> Result<(), ConnectorError> {
+    /// Notes that a message was answered, where that means something there; `copy` is the Message-ID and the
+    /// bytes of the answer.
+    pub async fn note_answered(&self, id: &str, copy: Option<(&str, &[u8])>) -> Result<(), ConnectorError> {
         match self {
             // A mail program's flags are its own business.
             Source::Maildir(_) | Source::Folder(_) => Ok(()),
+            Source::Imap(imap) => imap.note_answered(id, copy).await,
             Source::Hub(hub) => hub.mark_read(id).await,
             // What was said there is not read or unread.
             Source::Forge(_) => Ok(()),
             Source::Program(program) => program.mark_read(id).await,
+        }
+    }
+
+    /// Ends what is kept open.
+    pub async fn close(&self) {
+        match self {
+            Source::Imap(imap) => imap.close().await,
+            Source::Maildir(_)
+            | Source::Folder(_)
+            | Source::Hub(_)
+            | Source::Forge(_)
+            | Source::Program(_) => {}
         }
     }
 }
@@ -127,6 +147,8 @@ pub enum Transport {
     Folder(folder::outbox::Transport),
     /// A program that takes mail as sendmail does.
     Sendmail(sendmail::Transport),
+    /// A server that takes mail.
+    Smtp(Box<smtp::Transport>),
     /// A State Hub.
     Hub(Box<hub::Hub>),
     /// Comments on a forge.
@@ -144,6 +166,7 @@ impl Transport {
             Transport::Maildir(outbox) => outbox.capabilities(),
             Transport::Folder(outbox) => outbox.capabilities(),
             Transport::Sendmail(sendmail) => sendmail.capabilities(),
+            Transport::Smtp(smtp) => smtp.capabilities(),
             Transport::Hub(hub) => hub.capabilities(),
             Transport::Forge(forge) => forge.capabilities(),
             Transport::Program(program) => program.capabilities(),
@@ -164,6 +187,7 @@ impl Transport {
                 .map_err(|error| Outcome::Failed { reason: error.to_string() }),
             Transport::Forge(forge) => forge.prepare(outgoing),
             Transport::Program(program) => program.prepare(now).await,
+            Transport::Smtp(smtp) => smtp.prepare(outgoing, now).await,
             Transport::Hub(_) | Transport::Null => Ok(()),
         }
     }
@@ -174,6 +198,7 @@ impl Transport {
             Transport::Maildir(outbox) => outbox.send(outgoing, now),
             Transport::Folder(outbox) => outbox.send(outgoing, now),
             Transport::Sendmail(sendmail) => sendmail.send(outgoing, Some(lock), now).await,
+            Transport::Smtp(smtp) => smtp.send(outgoing, now).await,
             Transport::Hub(hub) => hub.send(outgoing, now).await,
             Transport::Forge(forge) => forge.send(outgoing, now).await,
             Transport::Program(program) => program.send(outgoing, lock, now).await,
@@ -190,10 +215,25 @@ impl Transport {
             Transport::Maildir(outbox) => outbox.flush(),
             Transport::Folder(outbox) => outbox.flush(),
             Transport::Sendmail(_)
+            | Transport::Smtp(_)
             | Transport::Hub(_)
             | Transport::Forge(_)
             | Transport::Program(_)
             | Transport::Null => Ok(()),
+        }
+    }
+
+    /// Ends what is kept open.
+    pub async fn close(&self) {
+        match self {
+            Transport::Smtp(smtp) => smtp.close().await,
+            Transport::Maildir(_)
+            | Transport::Folder(_)
+            | Transport::Sendmail(_)
+            | Transport::Hub(_)
+            | Transport::Forge(_)
+            | Transport::Program(_)
+            | Transport::Null => {}
         }
     }
 
@@ -205,6 +245,7 @@ impl Transport {
             Transport::Sendmail(_) => {
                 Found::Unknown { reason: "a sendmail program cannot be asked".to_owned() }
             }
+            Transport::Smtp(_) => Found::Unknown { reason: "a mail server cannot be asked".to_owned() },
             Transport::Hub(hub) => hub.find(key).await,
             Transport::Forge(forge) => forge.find(key, thread, now).await,
             Transport::Program(program) => program.find(key).await,

@@ -16,6 +16,7 @@ use super::finding::Report;
 use super::place::writable;
 use crate::config::secret::SecretRef;
 use crate::config::{self, ConfigError, SourceKind, TransportKind};
+use crate::connector::link::{Server, certificates};
 use crate::error::Hint;
 
 /// Looks at the wiring file, who may touch it, and the note of it in the repository.
@@ -91,7 +92,7 @@ fn note(look: &Look<'_>, report: &mut Report) {
 /// Looks at every source and transport.
 pub async fn connectors(look: &Look<'_>, report: &mut Report) {
     let wiring = &look.session.wiring;
-    let mut credentials: Vec<(&str, &str, &SecretRef)> = Vec::new();
+    let mut credentials: Vec<Credential<'_>> = Vec::new();
     for source in &wiring.sources {
         let name = &source.name;
         match &source.kind {
@@ -122,14 +123,18 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
             },
             SourceKind::Program(program) => {
                 check_program(report, "source", name, &program.command);
-                credentials
-                    .extend(program.secrets.iter().map(|(_, secret)| ("program", name.as_str(), secret)));
+                credentials.extend(program.secrets.iter().map(|(_, secret)| program_secret(name, secret)));
+            }
+            SourceKind::Imap(imap) => {
+                let folders = imap.folders.join(", ");
+                server(report, "source", name, &imap.server, &format!("reads {folders} at"));
+                credentials.push(Credential { what: "source", name, key: "password", place: &imap.password });
             }
             SourceKind::Hub(hub) => {
-                credentials.extend(hub.token.as_ref().map(|token| ("hub", name.as_str(), token)))
+                credentials.extend(hub.token.as_ref().map(|token| hub_token(name, token)))
             }
             SourceKind::Forge(forge) => {
-                credentials.extend(forge.token.as_ref().map(|token| ("forge", name.as_str(), token)))
+                credentials.extend(forge.token.as_ref().map(|token| forge_token(name, token)))
             }
         }
     }
@@ -157,20 +162,30 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
             TransportKind::Sendmail { command, .. } => check_program(report, "transport", name, command),
             TransportKind::Program(program) => {
                 check_program(report, "transport", name, &program.command);
-                let secrets = program.secrets.iter().map(|(_, secret)| ("program", name.as_str(), secret));
+                let secrets = program.secrets.iter().map(|(_, secret)| program_secret(name, secret));
                 let new: Vec<_> = secrets.filter(|secret| !credentials.contains(secret)).collect();
                 credentials.extend(new);
             }
+            TransportKind::Smtp(smtp) => {
+                server(report, "transport", name, &smtp.server, "submits mail to");
+                let password = smtp.login.as_ref().map(|(_, password)| password);
+                credentials.extend(password.map(|place| Credential {
+                    what: "transport",
+                    name,
+                    key: "password",
+                    place,
+                }));
+            }
             TransportKind::Hub(hub) => {
-                let token = hub.token.as_ref().map(|token| ("hub", name.as_str(), token));
+                let token = hub.token.as_ref().map(|token| hub_token(name, token));
                 credentials.extend(
-                    token.filter(|(.., token)| !credentials.iter().any(|(.., known)| known == token)),
+                    token.filter(|token| !credentials.iter().any(|known| known.place == token.place)),
                 );
             }
             TransportKind::Forge(forge) => {
-                let token = forge.token.as_ref().map(|token| ("forge", name.as_str(), token));
+                let token = forge.token.as_ref().map(|token| forge_token(name, token));
                 credentials.extend(
-                    token.filter(|(.., token)| !credentials.iter().any(|(.., known)| known == token)),
+                    token.filter(|token| !credentials.iter().any(|known| known.place == token.place)),
                 );
             }
             TransportKind::Null => {
@@ -178,16 +193,16 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
             }
         }
     }
-    for (kind, name, token) in credentials {
+    for Credential { what, name, key, place } in credentials {
         // The secret itself goes nowhere.
-        match token.resolve(|variable| env::var_os(variable)).await {
-            Ok(_) => report.fine("credential", format!("{kind} `{name}` has its credential in {token}")),
+        match place.resolve(|variable| env::var_os(variable)).await {
+            Ok(_) => report.fine("credential", format!("{what} `{name}` has its credential in {place}")),
             Err(error) => match error.hint() {
-                Some(hint) => report.wrong("credential", format!("{kind} `{name}`: {error}"), hint),
+                Some(hint) => report.wrong("credential", format!("{what} `{name}`: {error}"), hint),
                 None => report.wrong(
                     "credential",
-                    format!("{kind} `{name}`: {error}"),
-                    format!("look at `token` of `{name}` in the wiring"),
+                    format!("{what} `{name}`: {error}"),
+                    format!("look at `{key}` of `{name}` in the wiring"),
                 ),
             },
         }
@@ -204,6 +219,38 @@ fn check_program(report: &mut Report, kind: &'static str, name: &str, command: &
             format!("{kind} `{name}`: `{program}` {why}"),
             "install it, or name another program as its `command`",
         ),
+    }
+}
+
+/// Where a connector's credential is, and which key of the wiring says so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Credential<'w> {
+    what: &'static str,
+    name: &'w str,
+    key: &'static str,
+    place: &'w SecretRef,
+}
+
+fn hub_token<'w>(name: &'w str, place: &'w SecretRef) -> Credential<'w> {
+    Credential { what: "hub", name, key: "token", place }
+}
+
+fn forge_token<'w>(name: &'w str, place: &'w SecretRef) -> Credential<'w> {
+    Credential { what: "forge", name, key: "token", place }
+}
+
+fn program_secret<'w>(name: &'w str, place: &'w SecretRef) -> Credential<'w> {
+    Credential { what: "program", name, key: "secrets", place }
+}
+
+/// Says where a mail server is, and looks at the certificates that vouch for it.
+fn server(report: &mut Report, what: &'static str, name: &str, server: &Server, does: &str) {
+    match server.ca_file.as_deref().map(certificates) {
+        Some(Err(error)) => {
+            let hint = error.hint().unwrap_or_default();
+            report.wrong("ca_file", format!("{what} `{name}`: {error}"), hint);
+        }
+        Some(Ok(_)) | None => report.fine(what, format!("{what} `{name}` {does} {server}")),
     }
 }
 

@@ -118,6 +118,7 @@ fn subject(wiring: Option<&Wiring>, name: &str) -> Result<Subject> {
             Ok(Subject::Program(vec![Role::Transport], Some(program.clone())))
         }
         (Some(SourceKind::Maildir { .. } | SourceKind::Folder { .. }), _) => tells_itself("folder"),
+        (Some(SourceKind::Imap(_)), _) => tells_itself("mail account"),
         (Some(SourceKind::Forge(_)), _) => tells_itself("forge"),
         (_, Some(_)) => tells_itself("transport of a kind"),
         (None, None) => Ok(Subject::Program(vec![Role::Source, Role::Transport], None)),

@@ -1,0 +1,80 @@
+//! Reads the sections of State Hubs.
+
+use toml::Spanned;
+
+use super::File;
+use crate::config::HubWiring;
+use crate::config::format::Section;
+use crate::connector::hub::settings::Settings;
+use crate::error::FileError;
+use crate::text;
+
+impl File<'_> {
+    pub(super) fn hub<K>(
+        &self,
+        name: &Spanned<String>,
+        section: &Section<K>,
+        warnings: &mut Vec<FileError>,
+    ) -> Result<HubWiring, FileError> {
+        let url = self.required(&section.url, "url", name)?;
+        self.check_url(name, url, warnings)?;
+        let agent = self.required(&section.agent, "agent", name)?;
+        let shown = text::one_line(agent.get_ref(), 320);
+        if shown.is_empty() || shown != *agent.get_ref() {
+            return Err(self.wrong(&agent.span(), "the agent has no name, or one with hidden characters"));
+        }
+        let token = section.token.as_ref().map(|token| self.secret("token", token)).transpose()?;
+        let paths = section.paths.clone().map(Spanned::into_inner).unwrap_or_default();
+        let fields = section.fields.clone().map(Spanned::into_inner).unwrap_or_default();
+        let default = Settings::new(url.get_ref(), agent.get_ref());
+        let flag = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
+        Ok(HubWiring {
+            token,
+            paths: paths.over(default.paths, |key, path| self.check_hub_path(key, path))?,
+            fields: fields.over(default.fields, |key, field| self.check_hub_field(key, field))?,
+            dedupes: flag(&section.dedupes),
+            can_find: flag(&section.can_find),
+            thread_tail: flag(&section.thread_tail),
+            acts_on_mentions: flag(&section.acts_on_mentions),
+            page: self.count(&section.page, "page", 1..=1000, default.page)?,
+            timeout_seconds: self.timeout_seconds(section, default.timeout.as_secs())?,
+            url: default.url,
+            agent: default.agent,
+        })
+    }
+
+    fn check_hub_path(&self, key: &str, path: &Spanned<String>) -> Result<(), FileError> {
+        let hole = match key {
+            "read" => Some("{id}"),
+            "thread" => Some("{thread_id}"),
+            _ => None,
+        };
+        let text = path.get_ref();
+        let segments: Vec<&str> = text.split('/').skip(1).collect();
+        let holes = segments.iter().filter(|segment| segment.contains(['{', '}']));
+        let what = if !text.starts_with('/') {
+            format!("the path `{key}` does not start with `/`")
+        } else if segments.iter().any(|segment| {
+            matches!(*segment, "" | "." | "..")
+                || segment.contains(|c: char| "?#%\\".contains(c) || !c.is_ascii_graphic())
+        }) {
+            format!("the path `{key}` holds more than plain segments")
+        } else if holes.copied().ne(hole) {
+            match hole {
+                Some(hole) => format!("the path `{key}` does not hold the segment `{hole}` once"),
+                None => format!("the path `{key}` has nothing to put into braces"),
+            }
+        } else {
+            return Ok(());
+        };
+        Err(self.wrong(&path.span(), what))
+    }
+
+    fn check_hub_field(&self, key: &str, field: &Spanned<String>) -> Result<(), FileError> {
+        let name = field.get_ref();
+        if !name.is_empty() && text::one_line(name, 100) == *name {
+            return Ok(());
+        }
+        Err(self.wrong(&field.span(), format!("the field `{key}` has no name, or no plain one")))
+    }
+}
