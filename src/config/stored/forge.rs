@@ -148,6 +148,7 @@ impl File<'_> {
                 SourceKind::Forge(_),
                 TransportKind::Maildir { .. }
                 | TransportKind::Sendmail { .. }
+                | TransportKind::Smtp(_)
                 | TransportKind::Folder { format: Format::Mail, .. },
             ) => {
                 let what =
@@ -318,11 +319,18 @@ mod tests {
             "write it as \"planner\"",
         );
         wiring(&format!("{FORGE}transport = \"hub\"\n[transport.hub]\nkind = \"null\"\n")).unwrap();
-        check(
-            &format!("{FORGE}transport = \"out\"\n[transport.out]\nkind = \"maildir\"\npath = \"x\"\n"),
-            "9: `out` takes mail, and an account on a forge has no address",
-            "use a hub, a folder of Markdown, `null`, or `comment = true`",
-        );
+        for mail in [
+            "kind = \"maildir\"\npath = \"x\"\n",
+            "kind = \"folder\"\npath = \"x\"\n",
+            "kind = \"sendmail\"\ncommand = [\"x\"]\n",
+            "kind = \"smtp\"\nhost = \"smtp.example.com\"\nuser = \"sam\"\npassword = { env = \"P\" }\n",
+        ] {
+            check(
+                &format!("{FORGE}transport = \"out\"\n[transport.out]\n{mail}"),
+                "9: `out` takes mail, and an account on a forge has no address",
+                "use a hub, a folder of Markdown, `null`, or `comment = true`",
+            );
+        }
     }
 
     #[test]
