@@ -84,7 +84,11 @@ impl Source {
         match self {
             Source::Maildir(maildir) => maildir.fetch(window),
             Source::Folder(folder) => folder.fetch(window).await,
-            Source::Imap(imap) => imap.fetch(window).await,
+            Source::Imap(imap) => {
+                let fetched = imap.fetch(window).await;
+                imap.close().await;
+                fetched
+            }
             Source::Hub(hub) => {
                 hub.health().await?;
                 hub.fetch(window).await
