@@ -221,10 +221,16 @@ fn there(place: &Place<'_>, change: &Change) -> Result<Option<String>, Trouble> 
     for _ in 0..COMMITS_MAX {
         let commit = repository.commit(id)?;
         let Some(&parent) = commit.parents.first() else { break };
-        if let Ok((patch, _, after)) = place.applied(parent, &change.diff, Counts::Strict)
-            && place.text(id, &patch.path).is_ok_and(|text| text == after)
-            && is_only(&repository.compare(Some(repository.commit(parent)?.tree), commit.tree)?, &patch.path)
-        {
+        let is_it = match place.applied(parent, &change.diff, Counts::Strict) {
+            Ok((patch, _, after)) => {
+                let difference = repository.compare(Some(repository.commit(parent)?.tree), commit.tree)?;
+                is_only(&difference, &patch.path) && place.text(id, &patch.path)? == after
+            }
+            Err(Trouble::Flaw(_)) => false,
+            // What cannot be read is not taken for something else.
+            Err(now @ Trouble::Now(_)) => return Err(now),
+        };
+        if is_it {
             return Ok(Some(receipt(change, id)));
         }
         id = parent;

@@ -91,7 +91,6 @@ pub fn read(path: &Path, text: &str, home: &Path) -> Result<Wiring, FileError> {
     let mut transports = file.transports(stored.transport, &mut warnings)?;
     let brains = file.brains(stored.brain, &mut warnings)?;
     let sources = file.sources(stored.source, &mut transports, &brains, &mut warnings)?;
-    file.check_sink_names(&transports)?;
     let issues = stored.issues.map(|issues| file.issues(&issues, &mut warnings)).transpose()?;
     let desk = file.path_of(&stored.desk.path)?;
     let patches = stored.patches.map(|patches| file.patches(&patches, &desk)).transpose()?;
@@ -289,6 +288,7 @@ impl File<'_> {
     ) -> Result<Vec<TransportWiring>, FileError> {
         let transport = |(name, section): (Spanned<String>, Section<TransportWord>)| {
             self.check_name(&name)?;
+            self.check_sink_name(&name)?;
             let kind = match section.kind.get_ref() {
                 TransportWord::Maildir => {
                     self.check_keys(&section, "`maildir` transport", &["path"])?;

@@ -7,6 +7,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::support::desk::Desk;
+use crate::support::forge::{Forge, Kind};
 use crate::support::model::ModelServer;
 use crate::support::proxy::{Fault, Fits, Proxy};
 use crate::support::tracker::Tracker;
@@ -617,4 +618,111 @@ fn a_wiring_that_says_nothing_of_tasks_any_more_holds_the_draft() {
     ");
     world.switches(&rest(&tracker.url())).send();
     assert_eq!(tracker.created().len(), 3);
+}
+
+/// The section for a forge that is reached at `origin`.
+fn on_forge(forge: &Forge, origin: &str) -> String {
+    let url = forge.url().replace(&forge.origin(), origin);
+    format!(
+        "[issues]\nkind = \"{}\"\nurl = \"{url}\"\nrepository = \"acme/app\"\nlogin = \"sam\"\ntimeout_seconds = 1\n",
+        forge.kind()
+    )
+}
+
+/// A forge whose repository has the labels of the policy.
+fn labelled(kind: Kind) -> Forge {
+    let forge = Forge::start(kind);
+    forge.has_label("bug");
+    forge.has_label("docs");
+    forge
+}
+
+fn titles_on(forge: &Forge) -> Vec<String> {
+    let title = |issue: &Value| issue["title"].as_str().unwrap().to_owned();
+    forge.issues().iter().map(title).collect()
+}
+
+const THREE: [&str; 3] = ["Find out since when", "Mend the export", "Say so in the manual"];
+
+#[test]
+fn a_forge_gets_an_issue_for_each_task_with_its_key_in_it() {
+    for kind in [Kind::Forgejo, Kind::GitHub] {
+        let forge = labelled(kind);
+        let world = World::new(&plan(), &on_forge(&forge, &forge.origin()));
+        let id = approved(&world);
+        world.desk.send();
+        assert_eq!(titles_on(&forge), THREE, "{kind:?}: {}", world.desk.seen());
+        let issues = forge.issues();
+        let body = issues[1]["body"].as_str().unwrap();
+        let marker = format!("<!-- git-drafts: {id}.1.[desk].export -->");
+        assert_eq!(
+            world.desk.plain(body),
+            format!("It comes out empty.\n\nDepends on acme/app#1.\n\n{marker}")
+        );
+        assert_eq!(issues[1]["labels"].as_array().unwrap().len(), 1);
+        let log = world.desk.drafts(&["log", &id]).succeeds().out;
+        assert!(log.contains("find is acme/app#1, export is acme/app#2, manual is acme/app#3"), "{log}");
+        assert_eq!(world.desk.files(), [""; 0]);
+    }
+}
+
+#[test]
+fn whatever_is_cut_on_the_way_to_a_forge_every_issue_is_there_once() {
+    let creates: Fits = |call| call.starts_with("POST ") && call.ends_with("/repos/acme/app/issues");
+    for fault in [
+        Fault::DropRequest,
+        Fault::DropAnswer,
+        Fault::CutAnswer(30),
+        Fault::HoldAnswer(Duration::from_millis(1300)),
+        Fault::Error(500),
+    ] {
+        for skip in 0..3 {
+            let forge = labelled(Kind::Forgejo);
+            let proxy = Proxy::start(&forge.origin());
+            let world = World::new(&plan(), &on_forge(&forge, &proxy.url()));
+            proxy.spoil(creates, skip, 1, fault);
+            let id = approved(&world);
+            world.desk.send();
+            assert_eq!(world.desk.files().len(), 1, "nothing is created again at once: {fault:?} {skip}");
+            settle(&world.desk);
+            let said = format!("{fault:?} at issue {skip}: {}", world.desk.story(&id));
+            assert_eq!(titles_on(&forge), THREE, "{said}");
+            assert!(world.desk.story(&id).ends_with("sent"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_label_that_a_forge_lacks_ends_the_list_and_what_is_there_is_found_again() {
+    let forge = Forge::start(Kind::Forgejo);
+    let world = World::new(&plan(), &on_forge(&forge, &forge.origin()));
+    let desk = &world.desk;
+    let id = approved(&world);
+    desk.send();
+    assert_eq!(titles_on(&forge), ["Find out since when"]);
+    assert!(
+        desk.seen().contains("acme/app has no label `bug`; created so far: find is acme/app#1"),
+        "{}",
+        desk.seen()
+    );
+    // Another approval, of another text: the first issue is known by the key of the earlier one.
+    forge.has_label("docs");
+    desk.edit("export", "[\"bug\"]", "[]").commit_quietly("no label").send();
+    assert_eq!(titles_on(&forge), THREE, "{}", desk.seen());
+    assert_eq!(desk.story(&id), "drafted claimed sending failed claimed sending sent");
+}
+
+#[test]
+fn an_issue_that_copies_a_key_is_not_taken_for_ours() {
+    let forge = labelled(Kind::Forgejo);
+    let world = World::new(&plan(), &on_forge(&forge, &forge.origin()));
+    let desk = &world.desk;
+    let id = approved(&world);
+    let specs = desk.drafts(&["show", "--outgoing", &id]).succeeds().out;
+    let specs: Value = serde_json::from_str(&specs).unwrap();
+    let key = specs["tasks"][0]["key"].as_str().unwrap();
+    forge.opens("eve", "mine", &format!("<!-- git-drafts: {key} -->"));
+    desk.send();
+    assert_eq!(titles_on(&forge), ["mine", THREE[0], THREE[1], THREE[2]]);
+    assert_eq!(desk.story(&id), "drafted claimed sending sent");
 }

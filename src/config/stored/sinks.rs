@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::File;
+use crate::config::ForgeWiring;
 use crate::config::sinks::{ISSUES, IssuesWiring, PATCHES, PatchesWiring, RestWiring};
-use crate::config::{ForgeWiring, TransportWiring};
 use crate::connector::forge::settings::{Kind, Repository};
 use crate::error::FileError;
 use crate::patch;
@@ -120,17 +120,108 @@ impl File<'_> {
         Ok(PatchesWiring { repository, files: files.iter().map(|file| file.get_ref().clone()).collect() })
     }
 
-    /// Refuses transports that have the name of a sink.
-    pub(super) fn check_sink_names(&self, transports: &[TransportWiring]) -> Result<(), FileError> {
-        match transports.iter().find(|transport| [ISSUES, PATCHES].contains(&transport.name.as_str())) {
-            None => Ok(()),
-            Some(transport) => {
-                let what = format!("a transport cannot be called `{}`", transport.name);
-                Err(FileError::new(self.path.as_str(), what).with_hint(format!(
-                    "the section [{}] says where those go; give the transport another name",
-                    transport.name
-                )))
-            }
+    /// Refuses a transport that has the name of a sink.
+    pub(super) fn check_sink_name(&self, name: &Spanned<String>) -> Result<(), FileError> {
+        let word = name.get_ref();
+        if ![ISSUES, PATCHES].contains(&word.as_str()) {
+            return Ok(());
         }
+        Err(self
+            .wrong(&name.span(), format!("a transport cannot be called `{word}`"))
+            .with_hint(format!("the section [{word}] says where those go; give the transport another name")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::Wiring;
+    use crate::config::sinks::IssuesWiring;
+    use crate::error::{FileError, Hint};
+
+    /// Reads `sections` from line 4 on.
+    fn wiring(sections: &str) -> Result<Wiring, FileError> {
+        let text = format!("version = 1\n[desk]\npath = \"~/drafts\"\n{sections}");
+        Wiring::parse(Path::new("config.toml"), &text, Path::new("/home/sam"))
+    }
+
+    fn check(sections: &str, wrong: &str, hint: &str) {
+        let error = wiring(sections).unwrap_err();
+        assert_eq!(error.to_string().strip_prefix("config.toml:").unwrap(), wrong);
+        assert_eq!(error.hint().unwrap_or_default(), hint);
+    }
+
+    #[test]
+    fn one_line_switches_where_tasks_go() {
+        let keys = "url = \"https://t.example/api\"\nrepository = \"acme/app\"\nlogin = \"sam\"\ntoken = { env = \"T\" }\n";
+        let issues = |kind: &str| {
+            let section = if kind.is_empty() { String::new() } else { format!("kind = \"{kind}\"\n") };
+            wiring(&format!("[issues]\n{section}{keys}")).unwrap().issues.unwrap()
+        };
+        assert_eq!(issues(""), IssuesWiring::Null);
+        assert_eq!(issues("null"), IssuesWiring::Null);
+        let IssuesWiring::Rest(rest) = issues("rest") else { panic!("no tracker") };
+        assert_eq!((rest.url.as_str(), rest.timeout_seconds), ("https://t.example/api", 30));
+        for kind in ["forgejo", "github"] {
+            let IssuesWiring::Forge(forge) = issues(kind) else { panic!("no forge") };
+            assert_eq!((forge.kind.as_str(), forge.repositories[0].to_string().as_str()), (kind, "acme/app"));
+        }
+        assert!(wiring("").unwrap().issues.is_none() && wiring("").unwrap().patches.is_none());
+        assert_eq!(wiring("[issues]\n").unwrap().issues, Some(IssuesWiring::Null));
+    }
+
+    #[test]
+    fn a_mistake_about_tasks_is_named_with_its_line() {
+        check("[issues]\nkind = \"rest\"\n", "4: the key `url` of `issues` is missing", "");
+        check(
+            "[issues]\nkind = \"github\"\nurl = \"https://x.example\"\n",
+            "4: the key `login` of `issues` is missing",
+            "",
+        );
+        check(
+            "[issues]\nkind = \"forgejo\"\nurl = \"https://x.example\"\nlogin = \"sam\"\nrepository = \"app\"\n",
+            "8: `app` is no repository",
+            "write it as \"owner/name\"",
+        );
+        check("[issues]\nurl = \"ftp://x\"\n", "5: the url does not start with http:// or https://", "");
+        check(
+            "[issues]\nlogin = \"@sam\"\n",
+            "5: `login` is no name of an account",
+            "write it without the `@`",
+        );
+        check("[issues]\ntimeout_seconds = 0\n", "5: `timeout_seconds` is not a number from 1 to 600", "");
+        check(
+            "[issues]\nkind = \"jira\"\n",
+            "5: unknown variant `jira`, expected one of `null`, `rest`, `forgejo`, `github`",
+            "",
+        );
+        let secret = wiring("[issues]\ntoken = \"s3cr3t\"\n").unwrap_err();
+        assert!(secret.to_string().ends_with("5: `token` is not a reference to a secret"), "{secret}");
+        let warned = wiring("[issues]\nurl = \"http://t.example\"\n").unwrap().warnings;
+        assert_eq!(warned.len(), 1, "messages would cross the network unencrypted");
+        check(
+            "[transport.issues]\nkind = \"null\"\n",
+            "4: a transport cannot be called `issues`",
+            "the section [issues] says where those go; give the transport another name",
+        );
+    }
+
+    #[test]
+    fn patches_are_of_the_desk_unless_said_otherwise() {
+        let patches = |more: &str| {
+            let text = format!("[patches]\nfiles = [\"routes.toml\"]\n{more}");
+            wiring(&text).unwrap().patches.unwrap().repository
+        };
+        assert_eq!(patches(""), Path::new("/home/sam/drafts"));
+        assert_eq!(patches("repository = \"~/site\"\n"), Path::new("/home/sam/site"));
+        check("[patches]\n", "4: missing field `files`", "");
+        check(
+            "[patches]\nfiles = []\n",
+            "5: `files` is not a list of 1 to 20 files",
+            "such as [\"routes.toml\"], relative to the top of the repository",
+        );
+        check("[patches]\nfiles = [\"a\", \"../b\"]\n", "5: the path `../b` leads elsewhere", "");
+        check("[patches]\nfiles = [\"drafts.toml\"]\n", "5: `drafts.toml` is never changed by a patch", "");
     }
 }

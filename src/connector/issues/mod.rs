@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::connector::forge::settings::Repository;
 use crate::connector::forge::{self, Forge};
 use crate::connector::issues::settings::Settings;
-use crate::connector::issues::wire::Made;
+use crate::connector::issues::wire::{Made, NotTold};
 use crate::errand::TaskList;
 use crate::failpoint::reached;
 use crate::http::{Client, HttpError};
@@ -76,13 +76,10 @@ impl Sink {
                 }
                 Ok(None) => {}
                 // Nothing was written; but nobody knows whether an earlier walk has created it.
-                Err(Found::Away { reason }) => {
+                Err(NotTold::Away(reason)) => {
                     return stopped(Outcome::Deferred { until: wire::again(now), reason }, &made);
                 }
-                Err(Found::Unknown { reason } | Found::Yes { receipt: reason }) => {
-                    return stopped(Outcome::Failed { reason }, &made);
-                }
-                Err(Found::No) => {}
+                Err(NotTold::Unknown(reason)) => return stopped(Outcome::Failed { reason }, &made),
             }
             let depends_on: Vec<&str> = task
                 .depends_on
@@ -108,7 +105,7 @@ impl Sink {
             match self.first_of(&list.keys, task, list, now).await {
                 Ok(Some(there)) => drop(made.insert(&task.key, there)),
                 Ok(None) => {}
-                Err(found) => return found,
+                Err(not_told) => return not_told.into(),
             }
         }
         match made.len() {
@@ -133,13 +130,13 @@ impl Sink {
         task: &Task,
         list: &TaskList,
         now: Timestamp,
-    ) -> Result<Option<Made>, Found> {
+    ) -> Result<Option<Made>, NotTold> {
         for key in keys {
             let key = TaskList::key(key, task);
             let found = match self {
                 Sink::Null => {
                     let reason = "the wiring names no tracker that could be asked".to_owned();
-                    return Err(Found::Away { reason });
+                    return Err(NotTold::Away(reason));
                 }
                 Sink::Rest(rest) => wire::read_found(rest.client.call(&wire::find(&key)).await, &key)?,
                 Sink::Forge { forge, repository } => {
@@ -147,7 +144,8 @@ impl Sink {
                     match forge.find_issue_by_marker(repository, &marker, list.since, now).await {
                         Found::Yes { receipt } => Some(Made { reference: receipt, url: String::new() }),
                         Found::No => None,
-                        other @ (Found::Away { .. } | Found::Unknown { .. }) => return Err(other),
+                        Found::Away { reason } => return Err(NotTold::Away(reason)),
+                        Found::Unknown { reason } => return Err(NotTold::Unknown(reason)),
                     }
                 }
             };

@@ -30,6 +30,24 @@ pub struct Made {
     pub url: String,
 }
 
+/// Why nobody knows whether a key has created a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTold {
+    /// The tracker cannot be asked just now.
+    Away(String),
+    /// It does not say, now or later.
+    Unknown(String),
+}
+
+impl From<NotTold> for Found {
+    fn from(not_told: NotTold) -> Self {
+        match not_told {
+            NotTold::Away(reason) => Found::Away { reason },
+            NotTold::Unknown(reason) => Found::Unknown { reason },
+        }
+    }
+}
+
 /// Asks to create a task; `depends_on` are what the tracker calls those that come before it.
 pub fn create(list: &TaskList, task: &Task, key: &str, depends_on: &[&str]) -> Request {
     Request::new(Method::Post, path("/tasks", &[])).header("idempotency-key", key).json(json!({
@@ -92,13 +110,13 @@ pub fn read_created(answer: Result<Answer, HttpError>, now: Timestamp) -> Result
 /// Reads whether a key has created a task.
 ///
 /// # Errors
-/// [`Found::Away`] or [`Found::Unknown`]: the tracker did not say.
-pub fn read_found(answer: Result<Answer, HttpError>, key: &str) -> Result<Option<Made>, Found> {
-    let unknown = |reason: String| Err(Found::Unknown { reason });
+/// The tracker did not say.
+pub fn read_found(answer: Result<Answer, HttpError>, key: &str) -> Result<Option<Made>, NotTold> {
+    let unknown = |reason: String| Err(NotTold::Unknown(reason));
     let answer = match answer {
         Ok(answer) => answer,
         Err(error @ (HttpError::NotSent { .. } | HttpError::Broken { .. })) => {
-            return Err(Found::Away { reason: error.to_string() });
+            return Err(NotTold::Away(error.to_string()));
         }
         Err(error @ (HttpError::Invalid { .. } | HttpError::TooLarge { .. })) => {
             return unknown(error.to_string());
@@ -107,7 +125,7 @@ pub fn read_found(answer: Result<Answer, HttpError>, key: &str) -> Result<Option
     let what = format!("the tracker answered {} when asked for a key", answer.told());
     match answer.status {
         200 => {}
-        408 | 425 | 429 | 500.. => return Err(Found::Away { reason: what }),
+        408 | 425 | 429 | 500.. => return Err(NotTold::Away(what)),
         _ => return unknown(what),
     }
     let body = answer.json().unwrap_or(Value::Null);
@@ -217,9 +235,8 @@ mod tests {
             let said = match read_found(Ok(answer(status, &[], body)), "k.1.d.a") {
                 Ok(Some(made)) => format!("made {}", made.reference),
                 Ok(None) => "no".to_owned(),
-                Err(Found::Away { reason }) => format!("away: {reason}"),
-                Err(Found::Unknown { reason }) => format!("unknown: {reason}"),
-                Err(Found::Yes { .. } | Found::No) => unreachable!("it is no error"),
+                Err(NotTold::Away(reason)) => format!("away: {reason}"),
+                Err(NotTold::Unknown(reason)) => format!("unknown: {reason}"),
             };
             assert_eq!(said, expected);
         };
