@@ -448,8 +448,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         When::Never => ColorChoice::Never,
     });
     let credentials = Credentials::default();
-    diagnostics::start(cli.verbose, &credentials);
-    let ended = context(&cli, ui, credentials).and_then(|context| dispatch(&context, cli.command));
+    let ended = context(&cli, ui, credentials).and_then(|context| {
+        diagnostics::start(cli.verbose, &context.credentials, context.state_home().join("git-drafts/log"));
+        dispatch(&context, cli.command)
+    });
     match ended {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::NeedsYou) => ExitCode::from(1),

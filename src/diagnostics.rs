@@ -1,16 +1,29 @@
-//! Says on stderr what the program does, for whoever looks for a fault, and never a secret.
+//! Says what the program does, for whoever looks for a fault, and never a secret: on stderr, in the journal, or in
+//! a file.
 //!
 //! Every line goes through the same scanner as messages and drafts do, and loses what is known here,
 //! too. It must never hold the text of a message, a prompt or an answer; libraries, which could say
 //! what they carry, are heard only where they warn.
 
+mod event;
+mod file;
+mod journal;
+
+use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tracing_subscriber::EnvFilter;
+use jiff::Timestamp;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{self, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
+use self::event::Event;
+use self::file::Log;
+use self::journal::Journal;
 use crate::secret::{self, Known};
 
 /// What stands in the place of a secret.
@@ -66,26 +79,69 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Begins to write diagnostics to stderr; `GIT_DRAFTS_LOG` says which, else how often `-v` was given.
-pub fn start(verbose: u8, credentials: &Credentials) {
-    let default = match verbose {
+/// Begins to write diagnostics. `GIT_DRAFTS_LOG` says which, else how often `-v` was given.
+///
+/// They go to the journal where stderr is the journal's; else to stderr, and where that is no terminal also to
+/// the file `log`, with more in it: whoever was not there wants to know more.
+pub fn start(verbose: u8, credentials: &Credentials, log: PathBuf) {
+    let words = |default: &str| {
+        let mut filter =
+            EnvFilter::try_from_env("GIT_DRAFTS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+        for carrier in CARRIERS {
+            let quiet = format!("{carrier}=warn");
+            filter = filter.add_directive(quiet.parse().expect("a module and a level are a directive"));
+        }
+        filter
+    };
+    let info = "git_drafts=info,warn";
+    let on_terminal = match verbose {
         0 => "warn",
-        1 => "git_drafts=info,warn",
+        1 => info,
         _ => "git_drafts=debug,info",
     };
-    let mut filter = EnvFilter::try_from_env("GIT_DRAFTS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    for carrier in CARRIERS {
-        let quiet = format!("{carrier}=warn");
-        filter = filter.add_directive(quiet.parse().expect("a module and a level are a directive"));
-    }
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(Stderr { credentials: credentials.clone() })
-        .with_target(false)
-        .with_ansi(io::stderr().is_terminal())
-        .without_time();
+    let beside = if verbose > 1 { on_terminal } else { info };
+    let (stream, invocation) = (env::var("JOURNAL_STREAM").ok(), env::var("INVOCATION_ID").ok());
+    let journal = journal::is_stderr(stream.as_deref())
+        .then(|| Journal::open(Path::new(journal::SOCKET), invocation.as_deref()));
+    let place = match journal {
+        Some(Ok(journal)) => Some(Place::Journal(journal)),
+        Some(Err(_)) | None if io::stderr().is_terminal() => None,
+        Some(Err(_)) | None => Some(Place::File(Log::new(log))),
+    };
+    let stderr = (!matches!(place, Some(Place::Journal(_)))).then(|| {
+        tracing_subscriber::fmt::layer()
+            .with_writer(Stderr { credentials: credentials.clone() })
+            .with_target(false)
+            .with_ansi(io::stderr().is_terminal())
+            .without_time()
+            .with_filter(words(on_terminal))
+    });
+    let beside =
+        place.map(|place| Beside { place, credentials: credentials.clone() }.with_filter(words(beside)));
     // Somebody who uses the library may have a subscriber already.
-    let _ = subscriber.try_init();
+    let _ = tracing_subscriber::registry().with(stderr).with(beside).try_init();
+}
+
+/// Where events go that nobody watches.
+enum Place {
+    Journal(Journal),
+    File(Log),
+}
+
+struct Beside {
+    place: Place,
+    credentials: Credentials,
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Beside {
+    fn on_event(&self, event: &tracing::Event<'_>, _: layer::Context<'_, S>) {
+        let event = Event::of(event, &self.credentials.known());
+        // Nobody could be told that the log is gone.
+        let _ = match &self.place {
+            Place::Journal(journal) => journal.write(&event),
+            Place::File(log) => log.write(&event, Timestamp::now()),
+        };
+    }
 }
 
 /// Makes writers to stderr that show no secret.

@@ -37,6 +37,9 @@ const LINE_BYTES_MAX: usize = 16 * 1024;
 const FAULTS_MAX: usize = 20;
 const FAULT_CHARS_MAX: usize = 240;
 
+/// How long a timer may have taken to start us.
+const TRIGGERED_SECONDS_MAX: i64 = 30;
+
 /// What started a run, as far as the process can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -92,6 +95,8 @@ pub struct Surroundings {
     pub exec_pid: Option<u32>,
     /// `TRIGGER_UNIT`: what started the service, from systemd 252 on.
     pub trigger_unit: Option<String>,
+    /// How long ago that was, by `TRIGGER_TIMER_REALTIME_USEC`.
+    pub triggered_seconds_ago: Option<i64>,
     /// This process.
     pub pid: u32,
     /// Whether stdin or stderr is a terminal.
@@ -103,7 +108,9 @@ pub struct Surroundings {
 /// A claim alone is not believed: a line that somebody copied out of a unit into a terminal is a person's.
 pub fn trigger(claim: Option<Claim>, seen: &Surroundings) -> Trigger {
     let by_systemd = seen.invocation.is_some() && seen.exec_pid == Some(seen.pid);
-    let by_timer = seen.trigger_unit.as_ref().is_some_and(|unit| unit.ends_with(".timer"));
+    // A service that is started by hand afterwards is still told of the timer that started it last.
+    let is_now = seen.triggered_seconds_ago.is_some_and(|seconds| seconds.abs() <= TRIGGERED_SECONDS_MAX);
+    let by_timer = is_now && seen.trigger_unit.as_ref().is_some_and(|unit| unit.ends_with(".timer"));
     match claim {
         Some(Claim::Timer) if by_systemd && by_timer => Trigger::Timer,
         Some(Claim::Cron) if !seen.has_terminal && !by_systemd => Trigger::Cron,
@@ -399,6 +406,7 @@ mod tests {
                     invocation: invocation.map(str::to_owned),
                     exec_pid,
                     trigger_unit: unit.map(str::to_owned),
+                    triggered_seconds_ago: unit.map(|_| 2),
                     pid: 7,
                     has_terminal,
                 };
@@ -406,6 +414,15 @@ mod tests {
             };
         let timer = Some("git-drafts-3f9c.timer");
         check(Some(Claim::Timer), Some("id"), Some(7), timer, false, Trigger::Timer);
+        let stale = Surroundings {
+            invocation: Some("id".to_owned()),
+            exec_pid: Some(7),
+            trigger_unit: timer.map(str::to_owned),
+            triggered_seconds_ago: Some(31),
+            pid: 7,
+            has_terminal: false,
+        };
+        assert_eq!(trigger(Some(Claim::Timer), &stale), Trigger::Service);
         // `systemctl start` by hand; a systemd that does not tell; a path unit.
         check(Some(Claim::Timer), Some("id"), Some(7), None, false, Trigger::Service);
         check(Some(Claim::Timer), Some("id"), Some(7), Some("inbox.path"), false, Trigger::Service);

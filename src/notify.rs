@@ -1,16 +1,19 @@
-//! Tells the desktop that a tick brought something, or that drafts still wait: one notification, which
-//! replaces the last one.
+//! Tells the desktop that a tick brought something, that drafts still wait, or that something went wrong with what was
+//! approved: one bubble of each kind, which replaces the last one and goes away when it is not so any more.
 //!
-//! No text of a message is ever in it, only counts and an age. It never fails a tick and never keeps
+//! No text of a message is ever in it, only fixed words, counts and an age. It never fails a tick and never keeps
 //! one waiting: where there is no desktop, a line in the log says so.
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
-use notify_rust::Notification;
+use notify_rust::{Notification, Urgency};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 
 use crate::plan::Tier;
 use crate::text;
@@ -18,8 +21,8 @@ use crate::text;
 /// How long the desktop has to take a notification.
 const SHOW_SECONDS_MAX: u64 = 3;
 
-/// The file in the state folder that holds the number of the last notification.
-const LAST: &str = "notification";
+/// How long a command of the operator's has, where there is no desktop.
+const COMMAND_SECONDS_MAX: u64 = 10;
 
 /// What a tick found out about the desk, in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,11 +55,42 @@ pub enum NotifyError {
     },
 }
 
-/// Returns the summary and the body: `3 new drafts wait` and
+/// What is shown: fixed words and numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bubble {
+    /// What it is about.
+    pub summary: String,
+    /// The rest.
+    pub body: String,
+    /// Whether it stays until somebody has seen it, where the desktop does so.
+    pub is_urgent: bool,
+}
+
+/// One of our places on the desktop: what is shown in it replaces what was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// What waits.
+    Waiting,
+    /// What went wrong with what was approved.
+    Trouble,
+}
+
+impl Place {
+    /// Both.
+    pub const ALL: [Place; 2] = [Place::Waiting, Place::Trouble];
+
+    /// The file in the state folder that holds the number of the last notification.
+    fn file(self) -> &'static str {
+        match self {
+            Place::Waiting => "notification",
+            Place::Trouble => "notification-trouble",
+        }
+    }
+}
+
+/// Returns the bubble of a digest: `3 new drafts wait` and
 /// `medium 2, high 1 · 1 needs you · oldest 2 hours`.
-///
-/// Both consist of fixed words and numbers.
-pub fn text(digest: &Digest) -> (String, String) {
+pub fn text(digest: &Digest) -> Bubble {
     let mut tiers: Vec<(Tier, usize)> =
         digest.waiting_by_tier.iter().copied().filter(|(_, count)| *count > 0).collect();
     tiers.sort_unstable();
@@ -81,59 +115,143 @@ pub fn text(digest: &Digest) -> (String, String) {
         count => parts.push(format!("{count} need you")),
     }
     parts.extend(digest.oldest_seconds.and_then(age).map(|age| format!("oldest {age}")));
-    (summary, parts.join(" · "))
+    Bubble { summary, body: parts.join(" · "), is_urgent: false }
 }
 
-/// Shows a digest on the desktop, in the place of notification `replace` if that is still there, and
+/// Returns the bubble for approved drafts of which nobody knows whether they went, and such as were refused;
+/// none where there is neither.
+pub fn trouble(unsure: usize, failed: usize) -> Option<Bubble> {
+    let summary = match (unsure, failed) {
+        (0, 0) => return None,
+        (1, 0) => "1 answer may or may not have gone".to_owned(),
+        (unsure, 0) => format!("{unsure} answers may or may not have gone"),
+        (0, 1) => "1 approved answer was not taken".to_owned(),
+        (0, failed) => format!("{failed} approved answers were not taken"),
+        (unsure, failed) => format!("{unsure} may or may not have gone, {failed} not taken"),
+    };
+    Some(Bubble { summary, body: "\"git drafts status\" tells what to do".to_owned(), is_urgent: true })
+}
+
+/// Shows a bubble on the desktop, in the place of notification `replace` if that is still there, and
 /// returns its number.
 ///
 /// It waits for the desktop to take it, at most a few seconds, and never for a person.
 ///
 /// # Errors
 /// There is no desktop, or it does not answer.
-pub async fn show(digest: &Digest, replace: Option<u32>) -> Result<u32, NotifyError> {
-    let (summary, body) = text(digest);
+pub async fn show(bubble: &Bubble, replace: Option<u32>) -> Result<u32, NotifyError> {
     let mut notification = Notification::new();
-    notification.appname("git-drafts").icon("mail-unread").summary(&summary).body(&escaped(&body));
+    notification.appname("git-drafts").icon("mail-unread");
+    notification.summary(&bubble.summary).body(&escaped(&bubble.body));
+    if bubble.is_urgent {
+        notification.urgency(Urgency::Critical);
+    }
     if let Some(number) = replace {
         notification.id(number);
     }
-    let shown = tokio::time::timeout(Duration::from_secs(SHOW_SECONDS_MAX), notification.show_async())
-        .await
-        .map_err(|_| NotifyError::TooSlow { seconds: SHOW_SECONDS_MAX })?;
-    match shown {
+    match in_time(notification.show_async()).await? {
         Ok(handle) => Ok(handle.id()),
         Err(error) => Err(NotifyError::NoDesktop { what: text::one_line(&error.to_string(), 200) }),
     }
 }
 
-/// Shows a digest that has something to tell, in the place of the last one.
+/// Shows a bubble in its place; where no desktop takes it, `command` gets it.
 ///
 /// The number of the last one is kept in `state_dir`. What goes wrong is only logged.
-pub async fn notify(digest: &Digest, state_dir: &Path) {
-    if digest.new == 0 && digest.waiting_by_tier.iter().all(|(_, count)| *count == 0) {
-        return;
-    }
-    match show(digest, last(state_dir)).await {
+pub async fn tell(bubble: &Bubble, place: Place, command: Option<&[String]>, state_dir: &Path) {
+    match show(bubble, last(place, state_dir)).await {
         Ok(number) => {
-            if let Err(error) = remember(state_dir, number) {
+            if let Err(error) = remember(place, state_dir, number) {
                 tracing::info!("the next notification will not replace this one: {error}");
             }
         }
-        Err(error) => tracing::info!("{error}"),
+        Err(error) => {
+            tracing::info!("{error}");
+            if let Some(command) = command {
+                hand_over(bubble, command).await;
+            }
+        }
+    }
+}
+
+/// Shows a digest that has something to tell, in the place of the last one.
+pub async fn notify(digest: &Digest, command: Option<&[String]>, state_dir: &Path) {
+    if digest.new == 0 && digest.waiting_by_tier.iter().all(|(_, count)| *count == 0) {
+        return;
+    }
+    tell(&text(digest), Place::Waiting, command, state_dir).await;
+}
+
+/// Tells whether something was shown in a place that was not taken away since.
+pub fn is_shown(place: Place, state_dir: &Path) -> bool {
+    last(place, state_dir).is_some()
+}
+
+/// Takes away what was shown in a place, since it is not so any more.
+pub async fn close(place: Place, state_dir: &Path) {
+    let Some(number) = last(place, state_dir) else { return };
+    // Whoever restarted the desktop has closed it; it must not be tried for ever.
+    let _ = fs::remove_file(state_dir.join(place.file()));
+    let closing = async {
+        let bus = zbus::Connection::session().await?;
+        let name = "org.freedesktop.Notifications";
+        bus.call_method(
+            Some(name),
+            "/org/freedesktop/Notifications",
+            Some(name),
+            "CloseNotification",
+            &(number,),
+        )
+        .await
+    };
+    match in_time(closing).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::info!("the bubble stays: {}", text::one_line(&error.to_string(), 200)),
+        Err(error) => tracing::info!("the bubble stays: {error}"),
+    }
+}
+
+async fn in_time<F: Future>(future: F) -> Result<F::Output, NotifyError> {
+    tokio::time::timeout(Duration::from_secs(SHOW_SECONDS_MAX), future)
+        .await
+        .map_err(|_| NotifyError::TooSlow { seconds: SHOW_SECONDS_MAX })
+}
+
+/// Gives a bubble to a program of the operator's, on stdin: the summary, then the body.
+async fn hand_over(bubble: &Bubble, command: &[String]) {
+    let Some((program, arguments)) = command.split_first() else { return };
+    let run = async {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that does not read is asked how it ended all the same.
+            let _ = stdin.write_all(format!("{}\n{}\n", bubble.summary, bubble.body).as_bytes()).await;
+        }
+        child.wait().await
+    };
+    match tokio::time::timeout(Duration::from_secs(COMMAND_SECONDS_MAX), run).await {
+        Ok(Ok(status)) if status.success() => {}
+        Ok(Ok(status)) => tracing::warn!(program, %status, "the command of [notify] ended"),
+        Ok(Err(error)) => tracing::warn!(program, %error, "the command of [notify] did not run"),
+        Err(_) => tracing::warn!(program, "the command of [notify] took longer than {COMMAND_SECONDS_MAX} s"),
     }
 }
 
 /// Returns the number of the last notification, if it is known.
-fn last(state_dir: &Path) -> Option<u32> {
-    let number = fs::read_to_string(state_dir.join(LAST)).ok()?.trim().parse().ok()?;
+fn last(place: Place, state_dir: &Path) -> Option<u32> {
+    let number = fs::read_to_string(state_dir.join(place.file())).ok()?.trim().parse().ok()?;
     (number != 0).then_some(number)
 }
 
-fn remember(state_dir: &Path, number: u32) -> io::Result<()> {
+fn remember(place: Place, state_dir: &Path, number: u32) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
     // Half a number would only leave one bubble too many.
-    fs::write(state_dir.join(LAST), format!("{number}\n"))
+    fs::write(state_dir.join(place.file()), format!("{number}\n"))
 }
 
 /// Returns `text` for a body, which is markup (the Desktop Notifications Specification).
@@ -165,8 +283,8 @@ mod tests {
     ) {
         let digest = Digest { waiting_by_tier: waiting_by_tier.to_vec(), new, needs_you, oldest_seconds };
         let shown = text(&digest);
-        assert_eq!((&*shown.0, &*shown.1), (summary, body));
-        assert_eq!(escaped(&shown.1), shown.1);
+        assert_eq!((&*shown.summary, &*shown.body), (summary, body));
+        assert_eq!(escaped(&shown.body), shown.body);
     }
 
     #[test]
@@ -220,12 +338,13 @@ mod tests {
     fn the_last_number_is_kept_and_nonsense_is_none() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("a/b");
-        assert_eq!(last(&state), None);
-        remember(&state, 7).unwrap();
-        assert_eq!(last(&state), Some(7));
+        let place = Place::Waiting;
+        assert_eq!(last(place, &state), None);
+        remember(place, &state, 7).unwrap();
+        assert_eq!((last(place, &state), last(Place::Trouble, &state)), (Some(7), None));
         for nonsense in ["", "0", "-1", "7 8", "99999999999"] {
-            fs::write(state.join(LAST), nonsense).unwrap();
-            assert_eq!(last(&state), None, "{nonsense:?}");
+            fs::write(state.join(place.file()), nonsense).unwrap();
+            assert_eq!(last(place, &state), None, "{nonsense:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use git_drafts::notify::{Digest, notify, show};
+use git_drafts::notify::{Digest, Place, close, notify, show, tell, text, trouble};
 use git_drafts::plan::Tier;
 
 const PROGRAMS: [&str; 5] = ["dbus-daemon", "dbus-send", "Xvfb", "dunst", "dunstctl"];
@@ -198,6 +198,20 @@ fn each_tick_replaces_the_bubble_of_the_last_one() {
     assert_eq!(notes.len(), 4, "{notes:?}");
     assert!(notes[3].ends_with(shown) && notes[3] != first, "{notes:?}");
     assert_eq!(desktop.bubbles(), "2");
+
+    // Trouble has a place of its own, and both go away when it is over.
+    desktop.run("something_unsure");
+    assert!(
+        desktop.notes(5)[4]
+            .ends_with("1 answer may or may not have gone|\"git drafts status\" tells what to do")
+    );
+    assert_eq!(desktop.bubbles(), "3");
+    desktop.keep_picture();
+    desktop.run("all_is_decided");
+    // The first bubble is nobody's since its number was forgotten.
+    until(|| desktop.bubbles() == "1");
+    desktop.run("all_is_decided");
+    assert_eq!(desktop.notes(5).len(), 5);
 }
 
 #[test]
@@ -230,7 +244,7 @@ fn a_bus_that_never_answers_does_not_keep_a_tick_waiting() {
 
 fn tick(digest: &Digest) {
     let Some(state_dir) = std::env::var_os("GIT_DRAFTS_TEST_STATE") else { return };
-    run(notify(digest, Path::new(&state_dir)));
+    run(notify(digest, None, Path::new(&state_dir)));
 }
 
 #[test]
@@ -258,10 +272,26 @@ fn tick_with_nothing_to_tell() {
 }
 
 #[test]
+#[ignore = "another test runs it on its own desktop"]
+fn something_unsure() {
+    let Some(state_dir) = std::env::var_os("GIT_DRAFTS_TEST_STATE") else { return };
+    run(tell(&trouble(1, 0).unwrap(), Place::Trouble, None, Path::new(&state_dir)));
+}
+
+#[test]
+#[ignore = "another test runs it on its own desktop"]
+fn all_is_decided() {
+    let Some(state_dir) = std::env::var_os("GIT_DRAFTS_TEST_STATE") else { return };
+    for place in Place::ALL {
+        run(close(place, Path::new(&state_dir)));
+    }
+}
+
+#[test]
 #[ignore = "another test runs it on a bus of its own"]
 fn tick_without_a_desktop() {
     let Some(state_dir) = std::env::var_os("GIT_DRAFTS_TEST_STATE") else { return };
-    assert!(run(show(&digest(1, 1), None)).is_err());
-    run(notify(&digest(1, 1), Path::new(&state_dir)));
+    assert!(run(show(&text(&digest(1, 1)), None)).is_err());
+    run(notify(&digest(1, 1), None, Path::new(&state_dir)));
     assert!(!Path::new(&state_dir).join("notification").exists());
 }

@@ -25,6 +25,7 @@ pub mod links;
 pub mod list;
 pub mod log;
 pub mod man;
+pub mod notice;
 pub mod overview;
 pub mod pager;
 pub mod pause;

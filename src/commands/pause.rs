@@ -171,7 +171,8 @@ pub fn is_reminder_due(session: &Session, now: Timestamp) -> bool {
 }
 
 fn note_reminder(session: &Session, now: Timestamp) {
-    if let Err(error) = fs::write(session.state.join(REMINDED), format!("{now}\n")) {
+    // Before the first tick there is no folder yet.
+    if let Err(error) = durable::replace(&session.state.join(REMINDED), format!("{now}\n").as_bytes()) {
         tracing::warn!(%error, "when the pause was told could not be noted");
     }
 }

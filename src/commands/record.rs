@@ -87,6 +87,9 @@ fn surroundings() -> Surroundings {
         invocation: variable("INVOCATION_ID").map(|id| crate::text::one_line(&id, 64)),
         exec_pid: variable("SYSTEMD_EXEC_PID").and_then(|pid| pid.parse().ok()),
         trigger_unit: variable("TRIGGER_UNIT"),
+        triggered_seconds_ago: variable("TRIGGER_TIMER_REALTIME_USEC")
+            .and_then(|time| Timestamp::from_microsecond(time.parse().ok()?).ok())
+            .map(|time| Timestamp::now().duration_since(time).as_secs()),
         pid: process::id(),
         has_terminal: io::stdin().is_terminal() || io::stderr().is_terminal(),
     }

@@ -14,6 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, timeout_at};
 
+use super::notice;
 use super::record::{self, Begun};
 use super::{CommandError, Context, Exit, Result, Session, pause};
 use crate::evidence::{Claim, Ending, Part};
@@ -57,6 +58,7 @@ async fn children(
         if pause::is_reminder_due(session, now) {
             context.ui.say(paused.sentence());
             context.ui.hint(paused.way_out);
+            notice::tell_pause(context, session, paused.since).await;
         }
         return Ok(Exit::Done);
     }

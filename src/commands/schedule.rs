@@ -11,6 +11,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -195,7 +197,10 @@ pub fn install(context: &Context, options: &Options) -> Result<Exit> {
     if is_on {
         context.ui.out("It is switched on.");
     } else {
-        context.ui.say("Nothing is switched on yet: \"git drafts schedule install --enable\" does that");
+        let cron = if how == How::Cron { " --cron" } else { "" };
+        context.ui.say(format!(
+            "Nothing is switched on yet: \"git drafts schedule install{cron} --enable\" does that"
+        ));
     }
     Ok(Exit::Done)
 }
@@ -342,7 +347,10 @@ pub fn remove(context: &Context) -> Result<Exit> {
                 }
             }
         }
-        context.ui.out(format!("Removed {}.", installed.name));
+        match installed.how {
+            How::Systemd => context.ui.out(format!("Removed {}.", installed.name)),
+            How::Cron => context.ui.out("Removed the block from your crontab."),
+        }
     }
     if found.is_empty() {
         context.ui.out("Nothing was installed.");
@@ -434,16 +442,20 @@ impl Places {
         let is_current = every.is_some() && wanted.timer()? == timer && service == Some(wanted.service()?);
         let link = self.folder.join("timers.target.wants").join(&name);
         // Where no manager can be asked, the link says what it would do.
-        let shown =
-            systemctl(&["show", &name, "--timestamp=unix", "--property=ActiveState,NextElapseUSecRealtime"])
-                .unwrap_or_default();
+        let shown = systemctl(&["show", &name, "--property=ActiveState,NextElapseUSecRealtime"]);
+        let shown = shown.unwrap_or_default();
         let property = |key: &str| shown.lines().find_map(|line| line.strip_prefix(key));
         let is_on = match property("ActiveState=") {
             Some(state) => state == "active",
             None => fs::symlink_metadata(link).is_ok(),
         };
-        let next = property("NextElapseUSecRealtime=@").and_then(|seconds| seconds.parse().ok());
-        let next = next.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        // `Wed 2026-11-25 23:08:00 UTC`; nothing while the service runs.
+        let next = property("NextElapseUSecRealtime=").and_then(|text| {
+            let text = text.split_once(' ')?.1.strip_suffix(" UTC")?;
+            Some(
+                DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp(),
+            )
+        });
         Ok(Some(Installed { how: How::Systemd, name, every, is_on, is_current, next }))
     }
 
@@ -455,7 +467,7 @@ impl Places {
         let every = Every::all().find(|every| line.starts_with(&format!("{} ", every.cron())));
         let wanted = Job { every: every.unwrap_or(self.job.every), ..self.job.clone() };
         let is_current = every.is_some() && wanted.cron_block(is_on)? == text;
-        let local = self.now.to_zoned(jiff::tz::TimeZone::system());
+        let local = self.now.to_zoned(TimeZone::system());
         let next = every.and_then(|every| every.next_after(&local)).filter(|_| is_on);
         let name = "your crontab".to_owned();
         Ok(Some(Installed { how: How::Cron, name, every, is_on, is_current, next }))
@@ -494,7 +506,8 @@ fn is_program(name: &str) -> bool {
 /// Asks the user's systemd, and returns what it says; else why not, one line.
 fn systemctl(arguments: &[&str]) -> std::result::Result<String, String> {
     let mut command = Command::new("systemctl");
-    command.arg("--user").args(arguments).stdin(Stdio::null());
+    // It shows times by the local clock.
+    command.arg("--user").args(arguments).env("TZ", "UTC").stdin(Stdio::null());
     if env::var_os("XDG_RUNTIME_DIR").is_none() {
         // cron and ssh without a login session do not say where the manager is.
         let folder = format!("/run/user/{}", rustix::process::getuid().as_raw());

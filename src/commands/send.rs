@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::dispatch::{self, Event, Pass, What};
+use super::notice::{self, News};
 use super::record::{self, Begun};
 use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session, judgement, show};
@@ -57,6 +58,9 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     let begun = Begun::new(context, "send", by);
     let mut part = Part::default();
     let ended = send(context, &session, options, &mut part).await;
+    let count = |word| part.sends.get(word).copied().unwrap_or(0);
+    let news = News { unsure: count("unsure"), failed: count("failed"), ..News::default() };
+    notice::tell(context, &session, news).await;
     begun.ended(&session, part, &ended, options.part_of);
     ended
 }

@@ -285,4 +285,6 @@ pub(super) struct StoredSecrets {
 #[serde(deny_unknown_fields)]
 pub(super) struct StoredNotify {
     pub(super) enabled: Option<bool>,
+    pub(super) quiet: Option<Spanned<String>>,
+    pub(super) command: Option<Spanned<Vec<String>>>,
 }

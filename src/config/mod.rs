@@ -15,7 +15,7 @@ mod stored;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::config::secret::{SecretError, SecretRef};
 use crate::config::sinks::{IssuesWiring, PatchesWiring};
@@ -453,10 +453,51 @@ impl SecretsWiring {
 }
 
 /// What the desktop shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotifyWiring {
     /// A tick that brought something says so.
     pub enabled: bool,
+    /// When nothing is shown; it is after that.
+    pub quiet: Option<Quiet>,
+    /// The program that gets what no desktop takes; at least the program.
+    pub command: Option<Vec<String>>,
+}
+
+/// A span of every day, by the local clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quiet {
+    /// The minute of the day that it begins with.
+    from: u16,
+    /// The minute of the day that it ends before; the next day's, if it is not later.
+    to: u16,
+}
+
+impl Quiet {
+    /// Reads `22:00-07:00`.
+    fn parse(text: &str) -> Option<Self> {
+        let minute = |text: &str| {
+            let (hour, minute) = text.split_once(':')?;
+            let is_number = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+            if !is_number(hour) || !is_number(minute) {
+                return None;
+            }
+            let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+            (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+        };
+        let (from, to) = text.split_once('-')?;
+        let quiet = Self { from: minute(from)?, to: minute(to)? };
+        (quiet.from != quiet.to).then_some(quiet)
+    }
+
+    /// Tells whether a local time is in it.
+    pub fn holds(self, local: &Zoned) -> bool {
+        let now = u16::try_from(i16::from(local.hour()) * 60 + i16::from(local.minute())).unwrap_or(0);
+        if self.from < self.to {
+            self.from <= now && now < self.to
+        } else {
+            self.from <= now || now < self.to
+        }
+    }
 }
 
 impl Wiring {
@@ -512,7 +553,12 @@ impl Wiring {
             BrainKind::Model(model) => model.key.as_ref(),
             BrainKind::Rules { .. } => None,
         });
-        of_sources.chain(of_transports).chain(of_brains).collect()
+        let of_issues = self.issues.as_ref().and_then(|issues| match issues {
+            IssuesWiring::Rest(rest) => rest.token.as_ref(),
+            IssuesWiring::Forge(forge) => forge.token.as_ref(),
+            IssuesWiring::Null => None,
+        });
+        of_sources.chain(of_transports).chain(of_brains).chain(of_issues).collect()
     }
 
     /// Returns the source of this name.
@@ -683,6 +729,25 @@ mod tests {
         let home = Path::new("/home/sam/.local/state");
         assert_eq!(state_dir(&wiring(""), home, "3f9c"), home.join("git-drafts/3f9c"));
         assert_eq!(state_dir(&wiring("state = \"s\""), home, "3f9c"), Path::new("/etc/x/s"));
+    }
+
+    #[test]
+    fn quiet_hours_may_go_over_midnight() {
+        let check = |quiet: &str, now: &str, expected: Option<bool>| {
+            let now: Zoned = format!("2026-11-20T{now}:00+00[UTC]").parse().unwrap();
+            assert_eq!(Quiet::parse(quiet).map(|quiet| quiet.holds(&now)), expected, "{quiet} at {now}");
+        };
+        check("22:00-07:00", "21:59", Some(false));
+        check("22:00-07:00", "22:00", Some(true));
+        check("22:00-07:00", "06:59", Some(true));
+        check("22:00-07:00", "07:00", Some(false));
+        check("12:30-13:30", "13:29", Some(true));
+        check("12:30-13:30", "13:30", Some(false));
+        for wrong in
+            ["", "22-7", "22:00", "24:00-07:00", "22:60-07:00", "7:00-8:00", "07:00-07:00", "+7:00-08:00"]
+        {
+            check(wrong, "12:00", None);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod forge;
 mod hub;
+mod notify;
 mod program;
 mod servers;
 pub(super) mod sinks;
@@ -25,8 +26,8 @@ use crate::config::format::{
 };
 use crate::config::secret::SecretRef;
 use crate::config::{
-    ApprovalWiring, BrainKind, BrainWiring, DEFAULT, DeskPaths, Limits, ModelPlace, ModelWiring,
-    NotifyWiring, RULES, SecretsWiring, SourceKind, SourceWiring, TransportKind, TransportWiring, Wiring,
+    ApprovalWiring, BrainKind, BrainWiring, DEFAULT, DeskPaths, Limits, ModelPlace, ModelWiring, RULES,
+    SecretsWiring, SourceKind, SourceWiring, TransportKind, TransportWiring, Wiring,
 };
 use crate::connector::folder::outbox::Format;
 use crate::error::FileError;
@@ -109,7 +110,7 @@ pub fn read(path: &Path, text: &str, home: &Path) -> Result<Wiring, FileError> {
         secrets: SecretsWiring {
             extra_rules: stored.secrets.extra_rules.as_ref().map(|path| file.path_of(path)).transpose()?,
         },
-        notify: NotifyWiring { enabled: stored.notify.enabled.or(defaults.notify.enabled).unwrap_or(true) },
+        notify: file.notify(&stored.notify, &defaults.notify)?,
         warnings,
     })
 }

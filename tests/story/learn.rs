@@ -266,7 +266,8 @@ fn a_secret_in_a_shadow_s_plan_is_kept_nowhere() {
     let json = json_of(&desk.drafts(&["stats", "--shadow", "--json"]));
     assert_eq!(json["shadows"][0]["by_plan"][0]["name"], "none");
     // Nobody else reads what shadows said.
-    let state = fs::read_dir(desk.home().join(".state/git-drafts")).unwrap().next().unwrap().unwrap().path();
+    let mut folders = fs::read_dir(desk.home().join(".state/git-drafts")).unwrap();
+    let state = folders.find(|folder| folder.as_ref().unwrap().path().is_dir()).unwrap().unwrap().path();
     assert_eq!(fs::metadata(state.join("shadow")).unwrap().permissions().mode() & 0o777, 0o700);
 }
 

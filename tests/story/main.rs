@@ -20,6 +20,7 @@ mod issues;
 mod laundering;
 mod learn;
 mod ledger;
+mod notices;
 mod patches;
 mod pause;
 mod reject;

@@ -8,6 +8,7 @@ use std::fs;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::super::notice::{self, News};
 use super::super::{Result, Session, overview};
 use super::Tick;
 use super::table::Outcome;
@@ -15,7 +16,6 @@ use crate::connector::Source;
 use crate::delivery::OnDesk;
 use crate::entry::drafted;
 use crate::message::sha256_hex;
-use crate::notify;
 use crate::plan::Tier;
 use crate::policy::Policy;
 use crate::ui::counted;
@@ -80,37 +80,16 @@ impl Tick<'_> {
 
     /// Tells the desktop and the hub that there is something new, or the desktop that something waits.
     pub(super) async fn tell_others(&mut self, due: &[Due]) {
-        if self.drafts.is_empty() {
-            if !due.is_empty() && self.session.wiring.notify.enabled {
-                let digest = notify::Digest {
-                    waiting_by_tier: due.iter().map(|due| (due.tier, due.count)).collect(),
-                    oldest_seconds: due.iter().map(|due| seconds(due.oldest)).max(),
-                    ..notify::Digest::default()
-                };
-                notify::notify(&digest, &self.session.state).await;
-            }
-            return;
-        }
-        let now = self.context.now();
-        let Ok(items) = overview::items_now(self.context, self.session) else { return };
-        let mut by_tier: BTreeMap<Tier, usize> = BTreeMap::new();
-        for item in items.iter().filter(|item| item.needs_you()) {
-            let tier = item.draft.as_ref().map_or(Tier::High, |draft| draft.machine.tier);
-            *by_tier.entry(tier).or_default() += 1;
-        }
         let needs_you = self
             .rows
             .iter()
             .filter(|row| matches!(row.outcome, Outcome::NeedsYou | Outcome::Refused | Outcome::Unreadable))
             .count();
-        if self.session.wiring.notify.enabled {
-            let digest = notify::Digest {
-                waiting_by_tier: by_tier.into_iter().collect(),
-                new: self.drafts.len(),
-                needs_you,
-                oldest_seconds: items.iter().filter_map(|item| item.age(now)).map(seconds).max(),
-            };
-            notify::notify(&digest, &self.session.state).await;
+        let due = due.iter().map(|due| due.tier.to_string()).collect();
+        let news = News { new: self.drafts.len(), needs_you, due, ..News::default() };
+        notice::tell(self.context, self.session, news).await;
+        if self.drafts.is_empty() {
+            return;
         }
         for hub in &self.hubs {
             let Source::Hub(hub) = hub else { continue };
@@ -160,10 +139,6 @@ fn reminded(session: &Session) -> BTreeMap<Tier, Timestamp> {
             Some((tier.parse().ok()?, at.parse().ok()?))
         })
         .collect()
-}
-
-fn seconds(duration: SignedDuration) -> u64 {
-    u64::try_from(duration.as_secs()).unwrap_or(0)
 }
 
 #[cfg(test)]
