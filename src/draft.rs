@@ -19,6 +19,7 @@ use crate::patch;
 use crate::plan::{Action, Confidence, Tier};
 use crate::task::{self, Flaw, Task};
 use crate::text::{self, toml_string, toml_strings};
+use crate::version;
 
 /// The version of the format that this program writes and reads.
 pub const VERSION: u32 = 1;
@@ -190,8 +191,10 @@ impl Draft {
     /// repeated key, a conflict marker, none or two scissors lines, an address that is none.
     pub fn parse(path: &str, file: &str) -> Result<Self, FileError> {
         let parts = Parts::of(path, file)?;
-        let front: Front = toml::from_str(parts.front)
-            .map_err(|error| FileError::from_toml(path, parts.front, 2, &error))?;
+        let front: Front = toml::from_str(parts.front).map_err(|error| {
+            version::newer(path, parts.front, 2, VERSION)
+                .unwrap_or_else(|| FileError::from_toml(path, parts.front, 2, &error))
+        })?;
         let wrong = |span: std::ops::Range<usize>, what: String| {
             FileError::new(path, what).at(2 + parts.front[..span.start].matches('\n').count())
         };
@@ -239,11 +242,11 @@ impl Draft {
         };
         if *front.draft.version.get_ref() != VERSION {
             let version = *front.draft.version.get_ref();
-            return Err(wrong(
-                front.draft.version.span(),
-                format!("version {version} of the draft format is not known"),
-            )
-            .with_hint("install the git-drafts that wrote it"));
+            let other = || {
+                let what = format!("version {version} of the draft format is not known");
+                wrong(front.draft.version.span(), what)
+            };
+            return Err(version::newer(path, parts.front, 2, VERSION).unwrap_or_else(other));
         }
         let body = text::without_blank_edges(&with_line_feeds(parts.body)).to_owned();
         let tasks = tasks(path, &parts, front.draft.action, front.task, &body)?;
@@ -708,7 +711,7 @@ mod tests {
         );
         check(
             &file.replace("version = 1", "version = 2"),
-            "drafts/k.md:7: version 2 of the draft format is not known (hint: install the git-drafts that wrote it)",
+            "drafts/k.md:7: version 2 is newer than this program, which reads version 1 (hint: install a newer git-drafts)",
         );
         check(&file.replace("status =", "status = \"draft\"\nstatus ="), "drafts/k.md:3: duplicate key");
         check(

@@ -10,6 +10,7 @@ use crate::error::FileError;
 use crate::id::ObjectId;
 use crate::message::Address;
 use crate::plan::{Action, Confidence, Tier};
+use crate::version;
 
 /// The version of the format that this program writes and reads.
 pub const VERSION: u32 = 1;
@@ -310,11 +311,13 @@ impl Entry {
         let wrong = |what: &str| FileError::new(name, what);
         let base = name.rsplit('/').next().unwrap_or(name);
         let kind = base.strip_suffix(".toml").and_then(|base| base.split_once('-')).map(|(_, kind)| kind);
-        let stored: Stored =
-            toml::from_str(file).map_err(|error| FileError::from_toml(name, file, 1, &error))?;
+        let stored: Stored = toml::from_str(file).map_err(|error| {
+            version::newer(name, file, 1, VERSION)
+                .unwrap_or_else(|| FileError::from_toml(name, file, 1, &error))
+        })?;
         if stored.version != VERSION {
-            return Err(wrong(&format!("version {} of the ledger is not known", stored.version))
-                .with_hint("install the git-drafts that wrote it"));
+            let other = || wrong(&format!("version {} of the ledger is not known", stored.version));
+            return Err(version::newer(name, file, 1, VERSION).unwrap_or_else(other));
         }
         let reader = Reader { name };
         let reason = || reader.need("reason", stored.reason.clone());
@@ -580,7 +583,7 @@ mod tests {
             (
                 "3-sending.toml",
                 good.replace("version = 1", "version = 2"),
-                "3-sending.toml: version 2 of the ledger is not known",
+                "3-sending.toml:1: version 2 is newer than this program, which reads version 1",
             ),
             ("3-flown.toml", good.to_owned(), "3-flown.toml: an entry of a kind that is not known"),
             ("4-sent.toml", good.to_owned(), "4-sent.toml: `receipt` is missing"),

@@ -27,6 +27,7 @@ use crate::git::objects::{Batch, Changes};
 use crate::git::{GitError, Head, LEDGER, Repository, Swap, landing};
 use crate::id::{DraftId, ObjectId};
 use crate::message::sha256_hex;
+use crate::version;
 
 const VERSION: u32 = 1;
 const HEAD_FILE: &str = "ledger.toml";
@@ -206,12 +207,16 @@ impl<'r> Ledger<'r> {
         let Some(file) = repository.file_at(tip, HEAD_FILE)? else { return Err(LedgerError::Foreign(tip)) };
         let file = String::from_utf8_lossy(&file);
         let head: LedgerHead = toml::from_str(&file)
-            .map_err(|error| LedgerError::Entry(FileError::from_toml(HEAD_FILE, &file, 1, &error)))?;
+            .map_err(|error| {
+                version::newer(HEAD_FILE, &file, 1, VERSION)
+                    .unwrap_or_else(|| FileError::from_toml(HEAD_FILE, &file, 1, &error))
+            })
+            .map_err(LedgerError::Entry)?;
         if head.version != VERSION {
             let what = format!("version {} of the ledger is not known", head.version);
-            return Err(LedgerError::Entry(
-                FileError::new(HEAD_FILE, what).with_hint("install a newer git-drafts"),
-            ));
+            let other = || FileError::new(HEAD_FILE, what);
+            let error = version::newer(HEAD_FILE, &file, 1, VERSION).unwrap_or_else(other);
+            return Err(LedgerError::Entry(error));
         }
         let plain = head.id.len() == 8 && head.id.bytes().all(|byte| byte.is_ascii_hexdigit());
         if plain { Ok(Some(head.id)) } else { Err(LedgerError::Foreign(tip)) }

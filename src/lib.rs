@@ -6,7 +6,7 @@
 //! The layers, lowest first; a module names only modules of lower layers (`tests/tidy.rs`):
 //!
 //! - 0, the nouns: [`durable`], [`entry`], [`error`], [`failpoint`], [`fold`], [`id`], [`message`], [`outgoing`], [`plan`], [`stdin`],
-//!   [`task`], [`text`]
+//!   [`task`], [`text`], [`version`]
 //! - 1, the core, pure functions: [`approval`], [`automatic`], [`content`], [`delivery`], [`draft`],
 //!   [`errand`], [`escalation`], [`guard`], [`lesson`], [`markdown`], [`patch`], [`policy`], [`prompt`], [`render`],
 //!   [`reply`], [`schedule`], [`secret`], [`signature`]
@@ -61,3 +61,4 @@ pub mod stdin;
 pub mod task;
 pub mod text;
 pub mod ui;
+pub mod version;

@@ -20,6 +20,7 @@ use crate::message::{Address, Message};
 use crate::plan::{Action, Confidence, Gate, Plan, Tier};
 use crate::task::{self, Task};
 use crate::text;
+use crate::version;
 
 /// The file of the policy in the drafts repository.
 pub const FILE: &str = "drafts.toml";
@@ -111,8 +112,10 @@ impl Policy {
     /// # Errors
     /// An unknown key, word or version, or a value out of range.
     pub fn parse(path: &str, file: &str) -> Result<Self, FileError> {
-        let stored: Stored =
-            toml::from_str(file).map_err(|error| FileError::from_toml(path, file, 1, &error))?;
+        let stored: Stored = toml::from_str(file).map_err(|error| {
+            version::newer(path, file, 1, VERSION)
+                .unwrap_or_else(|| FileError::from_toml(path, file, 1, &error))
+        })?;
         let defaults: Stored = toml::from_str(DEFAULT).expect("the template is tested");
         let line_of =
             |key: &str| file.lines().position(|line| line.trim_start().starts_with(key)).map(|line| line + 1);
@@ -124,8 +127,8 @@ impl Policy {
             }
         };
         if stored.version != VERSION {
-            return Err(wrong("version", format!("version {} of the policy is not known", stored.version))
-                .with_hint("install a newer git-drafts"));
+            let other = || wrong("version", format!("version {} of the policy is not known", stored.version));
+            return Err(version::newer(path, file, 1, VERSION).unwrap_or_else(other));
         }
         let mode = match stored.mode.as_deref() {
             None | Some("commit") => Mode::Commit,
@@ -840,7 +843,7 @@ mod tests {
         for (file, wrong, hint) in [
             (
                 "version = 2",
-                "drafts.toml:1: version 2 of the policy is not known",
+                "drafts.toml:1: version 2 is newer than this program, which reads version 1",
                 "install a newer git-drafts",
             ),
             ("version = 1\nmode = \"pr\"", "drafts.toml:2: unknown mode `pr`", "it is `commit` or `merge`"),

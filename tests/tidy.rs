@@ -20,6 +20,7 @@ const ORDER: [&[&str]; 5] = [
         "text",
         "fold",
         "error",
+        "version",
         "id",
         "task",
         "plan",

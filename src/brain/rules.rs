@@ -66,9 +66,10 @@ use crate::fold::{self, Phrase};
 use crate::message::{Address, Message};
 use crate::plan::{Action, Confidence, Plan, Tier};
 use crate::text;
+use crate::version;
 
 /// The version of the catalogue's format that is read here.
-pub const VERSION: i64 = 1;
+pub const VERSION: u32 = 1;
 
 /// Words of a message above which no route answers it.
 pub const WORDS_MAX: usize = 150;
@@ -548,16 +549,11 @@ impl File<'_> {
         };
         let line = self.line(version.span().start);
         match version.get_ref().as_integer() {
-            Some(VERSION) => Ok(()),
-            Some(newer) if newer > VERSION => Err(self
-                .error(
-                    line,
-                    format!("version {newer} is newer than this program, which reads version {VERSION}"),
-                )
-                .with_hint("update git-drafts")),
-            Some(_) | None => Err(self
-                .error(line, format!("`version` is not {VERSION}"))
-                .with_hint(format!("write `version = {VERSION}`"))),
+            Some(version) if version == i64::from(VERSION) => Ok(()),
+            Some(_) | None => Err(version::newer(self.path, self.text, 1, VERSION).unwrap_or_else(|| {
+                self.error(line, format!("`version` is not {VERSION}"))
+                    .with_hint(format!("write `version = {VERSION}`"))
+            })),
         }
     }
 

@@ -34,8 +34,9 @@ use crate::error::FileError;
 use crate::http;
 use crate::message::Address;
 use crate::text;
+use crate::version;
 
-const VERSION: i64 = 1;
+const VERSION: u32 = 1;
 
 /// The longest name of a source, a transport or a brain.
 const NAME_CHARS_MAX: usize = 40;
@@ -140,15 +141,12 @@ impl File<'_> {
                 .with_hint(format!("write `version = {VERSION}` at the top")));
         };
         let known = *version.get_ref();
-        if known == VERSION {
+        if known == i64::from(VERSION) {
             return Ok(());
         }
         let wrong = self.wrong(&version.span(), format!("version {known} of the wiring is not known"));
-        Err(if known > VERSION {
-            wrong.with_hint("install a newer git-drafts")
-        } else {
-            wrong.with_hint(format!("the version is {VERSION}"))
-        })
+        Err(version::newer(&self.path, self.text, 1, VERSION)
+            .unwrap_or_else(|| wrong.with_hint(format!("the version is {VERSION}"))))
     }
 
     fn sources(
@@ -1092,7 +1090,7 @@ mod tests {
         };
         check(
             "version = 2\nnew_key = 1\n[source.x]\nkind = \"carrier-pigeon\"\n",
-            "config.toml:1: version 2 of the wiring is not known",
+            "config.toml:1: version 2 is newer than this program, which reads version 1",
             "install a newer git-drafts",
         );
         check("\nversion = 0\n", "config.toml:2: version 0 of the wiring is not known", "the version is 1");

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::error::FileError;
 use crate::guard::{Class, Leak};
 use crate::text;
+use crate::version;
 
 /// The file's name, beside the wiring.
 pub const FILE: &str = "allow.toml";
@@ -140,10 +141,13 @@ impl Allowances {
     /// # Errors
     /// Another version, an unknown key or scope, a key that does not belong to its scope.
     pub fn parse(path: &str, file: &str) -> Result<Self, FileError> {
-        let stored: Stored =
-            toml::from_str(file).map_err(|error| FileError::from_toml(path, file, 1, &error))?;
+        let stored: Stored = toml::from_str(file).map_err(|error| {
+            version::newer(path, file, 1, VERSION)
+                .unwrap_or_else(|| FileError::from_toml(path, file, 1, &error))
+        })?;
         if stored.version != VERSION {
-            return Err(FileError::new(path, format!("version {} is not known", stored.version)));
+            let other = || FileError::new(path, format!("version {} is not known", stored.version));
+            return Err(version::newer(path, file, 1, VERSION).unwrap_or_else(other));
         }
         let lines = stored.allow.into_iter().enumerate();
         let read = |(index, line): (usize, StoredLine)| {
@@ -268,7 +272,11 @@ mod tests {
             let error = Allowances::parse(FILE, &good.replace(from, to)).unwrap_err();
             assert_eq!(error.to_string(), expected);
         };
-        check("version = 1", "version = 2", "allow.toml: version 2 is not known");
+        check(
+            "version = 1",
+            "version = 2",
+            "allow.toml:4: version 2 is newer than this program, which reads version 1",
+        );
         check("\"here\"", "\"there\"", "allow.toml: table 1: `scope` is none of `once`, `here` and `always`");
         check("\"here\"", "\"always\"", "allow.toml: table 1: `always` goes with `expires`");
         check("\"here\"", "\"once\"", "allow.toml: table 1: `once` goes with `draft` and `content`");

@@ -29,4 +29,5 @@ mod secrets;
 mod signed;
 mod tick;
 mod undo;
+mod versions;
 mod waiting;
