@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds git-drafts_VERSION_ARCH.deb into a folder (target/debian without one), with nothing but cargo and
 # dpkg-deb: the program, man pages, completions for bash, zsh and fish, licences, changes.
+# PROGRAM names one that has been built already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,8 +11,11 @@ architecture=$(dpkg --print-architecture)
 # The same commit gives the same package.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 
-cargo build --release --locked --quiet
-program=$(realpath "${CARGO_TARGET_DIR:-target}")/release/git-drafts
+if [[ -z ${PROGRAM:-} ]]; then
+    cargo build --release --locked --quiet
+    PROGRAM=${CARGO_TARGET_DIR:-target}/release/git-drafts
+fi
+program=$(realpath "$PROGRAM")
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
@@ -64,5 +68,5 @@ find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
 mkdir -p "$out"
 package=$out/git-drafts_${version}_$architecture.deb
-dpkg-deb --root-owner-group --build "$root" "$package" >/dev/null
+dpkg-deb --root-owner-group -Zxz -z2 --build "$root" "$package" >/dev/null
 printf '%s\n' "$package"

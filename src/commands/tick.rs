@@ -128,6 +128,11 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
     for warning in &session.wiring.warnings {
         context.ui.warn(warning);
     }
+    // A new user's first tick; whoever only sends from here has no terminal when the timer calls.
+    if session.wiring.sources.is_empty() && context.ui.is_terminal() {
+        context.ui.say("the wiring names no source, so there is nothing to take in");
+        context.ui.hint(&format!("add a [source.NAME] to {}", context.shown(&session.wiring_path)));
+    }
     let Some(ticking) = session.repository.try_lock(OwnLock::Tick)? else {
         part.ending = Ending::Busy;
         context.ui.say("another tick is under way");

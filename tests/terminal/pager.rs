@@ -159,3 +159,15 @@ fn the_digest_has_everything_that_a_decision_needs() {
     desk.drafts(&["digest"]).succeeds();
     assert_eq!(desk.seen(), "");
 }
+
+#[test]
+fn a_first_tick_without_a_source_says_what_is_missing() {
+    if !has(&["tmux"]) {
+        return;
+    }
+    let desk = Desk::with_wiring("version = 1\n\n[desk]\npath = \"drafts\"\n");
+    desk.drafts(&["tick"]).succeeds();
+    assert_eq!(desk.seen(), "");
+    let terminal = Terminal::start(&desk, "git drafts tick");
+    terminal.shows("the wiring names no source").shows("add a [source.NAME] to ~/.config").shows("ended with 0");
+}
