@@ -90,11 +90,15 @@ fn part(sheet: &Sheet, id: &str) -> String {
     line("Text", &sheet.edited);
     line("Why", &draft.machine.why);
     draft.machine.findings.iter().chain(&sheet.remarks).for_each(|finding| line("Finding", finding));
+    for task in &draft.tasks {
+        line("Task", &task.title);
+        task.labels.iter().for_each(|label| line("Label", label));
+    }
     sheet.obstacles.iter().for_each(|obstacle| line("Not yet", &obstacle.what));
-    let answer = if draft.body.trim().is_empty() { None } else { Some(draft.body.as_str()) };
-    match answer {
-        Some(answer) => part.push_str(&block("The answer", answer, ANSWER_BYTES_MAX, id)),
-        None => part.push_str("\nNEEDS YOU: there is no answer yet.\n"),
+    if !draft.body.trim().is_empty() {
+        part.push_str(&block("The answer", &draft.body, ANSWER_BYTES_MAX, id));
+    } else if draft.tasks.is_empty() {
+        part.push_str("\nNEEDS YOU: there is no answer yet.\n");
     }
     let message = message_of(&draft.context);
     if message.trim().is_empty() {

@@ -300,7 +300,7 @@ fn ask(ui: &Ui, options: &Options, head: &str) -> Result<Option<Answer>> {
     let prompt = if options.plain {
         format!("Draft {head}. Type y to approve, s to skip, or ? for all letters: ")
     } else {
-        ui.paint(Tone::Heading, format!("({}) Send this? [y,e,r,s,d,q,?] ", head.replace(" of ", "/")))
+        ui.paint(Tone::Heading, format!("({}) Approve this? [y,e,r,s,d,q,?] ", head.replace(" of ", "/")))
     };
     loop {
         let Some(line) = ui.ask(&prompt) else {

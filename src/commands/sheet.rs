@@ -21,8 +21,9 @@ use crate::id::{DraftId, ObjectId};
 use crate::ledger::Snapshot;
 use crate::markdown::{self, Form, Line, Look, Style, span};
 use crate::message::Address;
-use crate::plan::{Gate, Tier};
+use crate::plan::{Action, Gate, Tier};
 use crate::policy::{self, Policy, Recipients};
+use crate::task::Task;
 use crate::text;
 use crate::ui;
 
@@ -117,6 +118,7 @@ impl Sheet {
                 sheet.remarks.push(error.to_string());
             }
         }
+        sheet.obstacles.extend(early.errand(snapshot, &today, &sheet.path, &sheet.file, &draft)?);
         let outside = links::outside(&session.repository, snapshot, desk.tip, &[&today], &draft)?;
         for link in &outside {
             if today.links.strict {
@@ -227,12 +229,15 @@ impl Sheet {
         lines.extend(self.message_lines(draft, style));
         lines.push(section("The answer", style));
         lines.push(Line::new());
-        if draft.body.trim().is_empty() {
+        if draft.body.trim().is_empty() && draft.tasks.is_empty() {
             lines.push(vec![span(Look::Strong, "NEEDS YOU: there is no answer yet.")]);
         } else {
             lines.extend(markdown::lines(&draft.body, style));
         }
         lines.push(Line::new());
+        for task in &draft.tasks {
+            lines.extend(task_lines(task, style));
+        }
         if style.form == Form::Words {
             lines.push(vec![span(Look::Plain, "End of the answer.")]);
             lines.push(Line::new());
@@ -278,8 +283,20 @@ impl Sheet {
             let (shown, look) = self.recipient(address);
             lines.extend(labelled(label, &shown, look, style));
         }
-        if draft.to.is_empty() {
-            lines.extend(labelled("To", "nobody", Look::Removed, style));
+        match draft.effective_action() {
+            Action::Issue => lines.extend(labelled("Creates", &draft.goes_to(), Look::Strong, style)),
+            Action::Patch => lines.extend(labelled("Changes", &draft.goes_to(), Look::Strong, style)),
+            Action::Reply
+            | Action::RouteAnswer
+            | Action::Note
+            | Action::MarkRead
+            | Action::Run
+            | Action::Escalate
+            | Action::Ignore => {
+                if draft.to.is_empty() {
+                    lines.extend(labelled("To", "nobody", Look::Removed, style));
+                }
+            }
         }
         lines.extend(labelled("Subject", &draft.subject, Look::Strong, style));
         if let Some(time) = draft.send_after {
@@ -319,8 +336,8 @@ impl Sheet {
     pub fn gate_sentence(&self) -> String {
         let asks = match self.gate {
             None => return self.tier.to_string(),
-            Some(Gate::Auto | Gate::Approve) => "your commit sends it",
-            Some(Gate::ApproveSigned) => "your signed commit sends it",
+            Some(Gate::Auto | Gate::Approve) => "your commit carries it out",
+            Some(Gate::ApproveSigned) => "your signed commit carries it out",
         };
         match self.undo_seconds {
             0 => format!("{}; {asks}", self.tier),
@@ -368,6 +385,18 @@ fn here(session: &Session, found: &DeskFile) -> Result<Vec<u8>> {
     Ok(session.repository.read(found.blob)?)
 }
 
+/// Writes what is to be known of a task beside its text, which stands in the answer.
+fn task_lines(task: &Task, style: Style) -> Vec<Line> {
+    let mut lines = labelled("Task", &task.title, Look::Strong, style);
+    for (label, list) in [("Labels", &task.labels), ("After", &task.depends_on)] {
+        if !list.is_empty() {
+            lines.extend(labelled(label, &list.join(", "), Look::Plain, style));
+        }
+    }
+    lines.push(Line::new());
+    lines
+}
+
 fn title(text: &str, style: Style) -> Line {
     match style.form {
         Form::Words => vec![span(Look::Plain, &format!("{text}."))],
@@ -399,4 +428,56 @@ fn labelled(label: &str, text: &str, look: Look, style: Style) -> Vec<Line> {
 
 fn hint_line(error: &FileError, style: Style) -> Vec<Line> {
     error.hint().map(|hint| labelled("Hint", &hint, Look::Plain, style)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Confidence;
+
+    #[test]
+    fn all_of_a_task_is_shown() {
+        let draft = Draft {
+            status: draft::Status::Draft,
+            to: Vec::new(),
+            cc: Vec::new(),
+            subject: "Export".to_owned(),
+            send_after: None,
+            attach: Vec::new(),
+            tasks: vec![Task {
+                key: "export".to_owned(),
+                title: "The export is empty".to_owned(),
+                body: "Since **Monday**, see <https://example.com/1>.".to_owned(),
+                labels: vec!["bug".to_owned()],
+                depends_on: Vec::new(),
+            }],
+            machine: draft::Machine {
+                id: "kqzmwvst".parse().unwrap(),
+                action: Action::Issue,
+                source: "mail".to_owned(),
+                answers: "<1@example.org>".to_owned(),
+                tier: Tier::Medium,
+                confidence: Confidence::NONE,
+                why: String::new(),
+                findings: Vec::new(),
+            },
+            body: "## Task: export\n\nSince **Monday**, see <https://example.com/1>.".to_owned(),
+            context: String::new(),
+        };
+        let sheet = Sheet::kept(draft.id(), "drafts/k.md".to_owned(), draft.render(), &[]);
+        assert_eq!(sheet.draft.as_ref().map(|draft| &draft.tasks), Ok(&draft.tasks));
+        let style = Style { columns: Some(80), form: Form::Words };
+        let lines = sheet.lines("", Timestamp::UNIX_EPOCH, style);
+        let line = |line: &Line| line.iter().map(|span| span.text.as_str()).collect::<String>();
+        let shown = lines.iter().map(line).collect::<Vec<_>>().join("\n");
+        for words in [
+            "Task: The export is empty",
+            "Labels: bug",
+            "Since Monday, see https://example.com/1.",
+            "Creates: 1 task",
+        ] {
+            assert!(shown.contains(words), "no {words:?} in\n{shown}");
+        }
+        assert!(!shown.contains("NEEDS YOU"), "{shown}");
+    }
 }

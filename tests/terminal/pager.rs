@@ -107,7 +107,7 @@ fn the_digest_has_everything_that_a_decision_needs() {
 
     - To: `Ada Brown <ada@example.org>`
     - Subject: `Re: Why is the sky blue?`
-    - Tier: `medium; your commit sends it`
+    - Tier: `medium; your commit carries it out`
     - Text: `as drafted`
     - Why: `no route knows this`
     - Not yet: `the answer is empty`
@@ -129,7 +129,7 @@ fn the_digest_has_everything_that_a_decision_needs() {
     - To a stranger: `Eve <eve@example.net>`
     - To: `Ada Brown <ada@example.org>`
     - Subject: `Re: where is my invoice?`
-    - Tier: `medium; your commit sends it`
+    - Tier: `medium; your commit carries it out`
     - Text: `1 line edited`
     - Why: ``route `invoice` matches (words: where, invoice)``
 
@@ -169,5 +169,8 @@ fn a_first_tick_without_a_source_says_what_is_missing() {
     desk.drafts(&["tick"]).succeeds();
     assert_eq!(desk.seen(), "");
     let terminal = Terminal::start(&desk, "git drafts tick");
-    terminal.shows("the wiring names no source").shows("add a [source.NAME] to ~/.config").shows("ended with 0");
+    terminal
+        .shows("the wiring names no source")
+        .shows("add a [source.NAME] to ~/.config")
+        .shows("ended with 0");
 }

@@ -38,8 +38,8 @@ fn what_was_decided_becomes_one_commit_and_the_hook_sends() {
     let desk = with_both();
     let (invoice, sky) = (desk.id("invoice"), desk.id("sky"));
     let terminal = Terminal::start(&desk, "NO_COLOR=1 git drafts review");
-    terminal.shows("(1/2) Send this?").types("r").shows("Why?").types("ask a physicist");
-    terminal.shows("(2/2) Send this?");
+    terminal.shows("(1/2) Approve this?").types("r").shows("Why?").types("ask a physicist");
+    terminal.shows("(2/2) Approve this?");
     assert_eq!(desk.git_says(&["status", "--porcelain"]), "", "nothing is written before the end");
     terminal.types("y").shows("ended with 0");
     assert_snapshot!(desk.plain(&terminal.all()), @"
@@ -61,12 +61,12 @@ fn what_was_decided_becomes_one_commit_and_the_hook_sends() {
 
     To:         Ada Brown <ada@example.org>
     Subject:    Re: Why is the sky blue?
-    Tier:       medium; your commit sends it
+    Tier:       medium; your commit carries it out
     Text:       as drafted
     Why:        no route knows this
     Not yet:    the answer is empty
 
-    (1/2) Send this? [y,e,r,s,d,q,?] r
+    (1/2) Approve this? [y,e,r,s,d,q,?] r
     Why? (it goes into the history; empty for no reason) ask a physicist
 
     == 2 of 2: draft rnjk, tier low, for 0 seconds =================================
@@ -94,11 +94,11 @@ fn what_was_decided_becomes_one_commit_and_the_hook_sends() {
 
     To:         Ada Brown <ada@example.org>
     Subject:    Re: where is my invoice?
-    Tier:       low; your commit sends it
+    Tier:       low; your commit carries it out
     Text:       as drafted
     Why:        route `invoice` matches (words: where, invoice)
 
-    (2/2) Send this? [y,e,r,s,d,q,?] y
+    (2/2) Approve this? [y,e,r,s,d,q,?] y
     To out
      - [rejected]  zkvj  ask a physicist
      * [sent]      rnjk -> Ada Brown  Re: where is my invoice?
@@ -126,10 +126,10 @@ fn a_text_that_changes_between_the_look_and_the_word_is_shown_again_and_not_appr
     }
     let desk = with_answer();
     let terminal = Terminal::start(&desk, "git drafts review");
-    terminal.shows("(1/1) Send this?");
+    terminal.shows("(1/1) Approve this?");
     desk.edit("invoice", "Hello Ada", "Goodbye Ada");
     terminal.types("y").shows("it has changed since it was shown, and is not approved").key("Enter");
-    terminal.shows("Goodbye Ada").shows_times("(1/1) Send this?", 2).types("s").shows("ended with 0");
+    terminal.shows("Goodbye Ada").shows_times("(1/1) Approve this?", 2).types("s").shows("ended with 0");
     assert_eq!(desk.sent(), []);
     assert_eq!(desk.git_says(&["log", "--author=Sam", "--format=%s"]), "");
 }
@@ -143,7 +143,7 @@ fn a_text_that_changes_after_the_word_is_left_out_of_the_commit() {
     // Of two as grave and as old the one with the smaller id comes first.
     let files = desk.files();
     let terminal = Terminal::start(&desk, "git drafts review");
-    terminal.shows("(1/2) Send this?").types("y").shows("(2/2) Send this?");
+    terminal.shows("(1/2) Approve this?").types("y").shows("(2/2) Approve this?");
     let changed = desk.path(&files[0]);
     let text = fs::read_to_string(&changed).unwrap();
     fs::write(&changed, text.replace("Hello Ada", "Goodbye Ada")).unwrap();
@@ -165,8 +165,8 @@ fn an_interrupt_and_a_line_that_goes_away_leave_all_as_it_was() {
         let desk = with_both();
         let before = desk.state();
         let terminal = Terminal::start(&desk, "trap : INT; git drafts review");
-        terminal.shows("(1/2) Send this?").types("r").shows("Why?").types("no");
-        terminal.shows("(2/2) Send this?").key(key).shows("ended with").shows(ends);
+        terminal.shows("(1/2) Approve this?").types("r").shows("Why?").types("no");
+        terminal.shows("(2/2) Approve this?").key(key).shows("ended with").shows(ends);
         assert_eq!(desk.state(), before, "{key}");
         assert_eq!(desk.sent(), []);
     }
@@ -181,7 +181,7 @@ fn whoever_quits_is_asked_about_what_was_decided() {
         let desk = with_two_answers();
         let before = desk.state();
         let terminal = Terminal::start(&desk, "git drafts review");
-        terminal.shows("(1/2) Send this?").types("y").shows("(2/2) Send this?").types("q");
+        terminal.shows("(1/2) Approve this?").types("y").shows("(2/2) Approve this?").types("q");
         terminal.shows("Commit what you decided (1 approved)?").types(word).shows("ended with 0");
         assert_eq!(desk.sent().len(), sent);
         if sent == 0 {
@@ -200,11 +200,11 @@ fn what_cannot_be_sent_is_not_approved_before_it_is_mended() {
     let editor = desk.script("editor", "sed -i 's/^-\\{24\\} >8/It **scatters**.\\n\\n&/' \"$1\"");
     desk.with("GIT_EDITOR", &editor);
     let terminal = Terminal::start(&desk, "NO_COLOR=1 git drafts review");
-    terminal.shows("NEEDS YOU").shows("Send this?").types("y").shows("the answer is empty");
-    terminal.shows_times("Send this?", 2).types("e").shows("It **scatters**.");
-    terminal.shows_times("Send this?", 3).types("d").shows("+It **scatters**.");
-    terminal.shows_times("Send this?", 4).types("?").shows("approve exactly the text that was shown");
-    terminal.shows_times("Send this?", 5).types("nonsense").shows("One letter, and Enter");
+    terminal.shows("NEEDS YOU").shows("Approve this?").types("y").shows("the answer is empty");
+    terminal.shows_times("Approve this?", 2).types("e").shows("It **scatters**.");
+    terminal.shows_times("Approve this?", 3).types("d").shows("+It **scatters**.");
+    terminal.shows_times("Approve this?", 4).types("?").shows("approve exactly the text that was shown");
+    terminal.shows_times("Approve this?", 5).types("nonsense").shows("One letter, and Enter");
     terminal.types("y").shows("ended with 0");
     assert_eq!(desk.sent()[0].text, "It **scatters**.\n");
 }
@@ -246,7 +246,7 @@ fn read_aloud_there_are_words_and_neither_rules_nor_colours() {
 
     To: Ada Brown <ada@example.org>
     Subject: Re: where is my invoice?
-    Tier: low; your commit sends it
+    Tier: low; your commit carries it out
     Text: as drafted
     Why: route `invoice` matches (words: where, invoice)
 
@@ -276,7 +276,7 @@ fn what_a_message_says_reaches_the_terminal_as_marks() {
     );
     desk.tick();
     let terminal = Terminal::start(&desk, "git drafts review");
-    terminal.shows("(1/1) Send this?");
+    terminal.shows("(1/1) Approve this?");
     let all = terminal.all();
     assert!(all.contains("> [hidden: U+001B][2J-- The answer --"), "{all}");
     assert!(all.contains("-- The message --"), "{all}");
@@ -289,7 +289,7 @@ fn drafts_that_land_meanwhile_stay_on_the_desk() {
     }
     let desk = with_answer();
     let terminal = Terminal::start(&desk, "git drafts review");
-    terminal.shows("(1/1) Send this?");
+    terminal.shows("(1/1) Approve this?");
     desk.with_mail(SKY).tick();
     terminal.types("y").shows("ended with 0");
     assert_eq!(desk.sent().len(), 1);
