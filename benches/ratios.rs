@@ -1,12 +1,16 @@
 //! Measures what the program costs beside its floor, as ratios in one run.
 //!
 //! `cargo bench` prints medians in milliseconds and ratios; `cargo bench -- landing` (or `brain`, `hook`,
-//! `send`, `status`, `tick`) runs one part. Milliseconds differ between machines; ratios should not.
+//! `send`, `side`, `status`, `tick`) runs one part. Milliseconds differ between machines; ratios should not.
 
 mod brain;
 #[allow(dead_code)]
+#[path = "../tests/support/hub.rs"]
+mod hub;
+#[allow(dead_code)]
 #[path = "../tests/support/model.rs"]
 mod model;
+mod side;
 
 use std::fs;
 use std::io::Write;
@@ -45,6 +49,9 @@ fn main() {
     }
     if runs("send") {
         send();
+    }
+    if runs("side") {
+        side::side();
     }
     if runs("hook") {
         hook();

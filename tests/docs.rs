@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use git_drafts::config::Wiring;
 use git_drafts::delivery::table;
+use git_drafts::error::Hint;
 use git_drafts::policy;
 use git_drafts::secret::shapes;
 use regex::Regex;
@@ -148,7 +150,82 @@ fn every_command_and_variable_has_its_place_in_the_reference() {
     }
 }
 
+#[test]
+fn every_key_of_the_wiring_is_explained() {
+    let page = fs::read_to_string(root().join("docs/reference/wiring.md")).unwrap();
+    let (before, rest) = page.split_once("<!-- begin wiring-keys -->").unwrap();
+    let after = rest.split_once("<!-- end -->").unwrap().1;
+    // The template is quoted above the tables; what counts is a row that says what a key means.
+    let rows: Vec<&str> =
+        [before, after].iter().flat_map(|part| part.lines()).filter(|line| line.starts_with('|')).collect();
+    let mut wrong = Vec::new();
+    for (section, kind, keys) in wiring_keys() {
+        for key in keys {
+            let word = Regex::new(&format!(r"`[^`]*\b{key}\b[^`]*`")).unwrap();
+            if !rows.iter().any(|row| word.is_match(row)) {
+                wrong.push(format!("[{section}] {kind}: `{key}`"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "docs/reference/wiring.md says nothing about {wrong:#?}");
+}
+
 // What the parts are made of
+
+/// Returns the keys of every section of the wiring, and of every kind of it, as the program itself names them
+/// when it meets a wrong one.
+fn wiring_keys() -> Vec<(String, String, Vec<String>)> {
+    let mut all = Vec::new();
+    for section in wiring_words("no_such_section = 1\n") {
+        if section == "version" {
+            continue;
+        }
+        let kinds = wiring_words(&format!("[{section}.x]\nkind = \"no such kind\"\n"));
+        if kinds.is_empty() || !["source", "transport", "brain"].contains(&section.as_str()) {
+            let keys = wiring_words(&format!("[{section}]\nno_such_key = 1\n"));
+            all.push((section, String::new(), keys));
+            continue;
+        }
+        for kind in kinds {
+            // A key that some kind has, and this one has not.
+            let foreign = ["tunnel = [\"x\"]", "path = \"x\"", "routes = \"x\""];
+            let keys = foreign.iter().find_map(|foreign| {
+                let keys = wiring_words(&format!("[{section}.x]\nkind = \"{kind}\"\n{foreign}\n"));
+                (!keys.is_empty()).then_some(keys)
+            });
+            all.push((section.clone(), kind, keys.unwrap_or_default()));
+        }
+    }
+    all
+}
+
+/// Returns what stands there instead of what a wiring has: the words that its error expects.
+fn wiring_words(text: &str) -> Vec<String> {
+    let desk = if text.starts_with("[desk]") { "" } else { "[desk]\npath = \"d\"\n" };
+    // Keys of the top come before any section.
+    let whole = match text.starts_with('[') {
+        true => format!("version = 1\n{desk}{text}"),
+        false => format!("version = 1\n{text}{desk}"),
+    };
+    let Err(error) = Wiring::parse(Path::new("/w"), &whole, Path::new("/h")) else { return Vec::new() };
+    let said = match (error.to_string().split_once("expected "), error.hint()) {
+        (Some((_, words)), _) => words.to_owned(),
+        (None, Some(hint)) if hint.starts_with("its keys are ") => hint,
+        _ => return Vec::new(),
+    };
+    Regex::new("`([^`]+)`").unwrap().captures_iter(&said).map(|word| word[1].to_owned()).collect()
+}
+
+fn wiring_keys_markdown() -> String {
+    let mut table = "| section | kind | keys |\n|---|---|---|\n".to_owned();
+    for (section, kind, keys) in wiring_keys() {
+        let name = if kind.is_empty() { format!("`[{section}]`") } else { format!("`[{section}.NAME]`") };
+        let kind = if kind.is_empty() { String::new() } else { format!("`{kind}`") };
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        table.push_str(&format!("| {name} | {kind} | {} |\n", keys.join(" ")));
+    }
+    table
+}
 
 fn with_parts(text: &str, demo: &Demo) -> String {
     let begin = Regex::new(r"(?m)^<!-- begin (.+) -->$").unwrap();
@@ -175,6 +252,7 @@ fn part(name: &str, demo: &Demo) -> String {
         "verdict-table" => policy::table::verdicts(),
         "gate-table" => policy::table::gates(),
         "secret-shapes" => shapes::markdown(),
+        "wiring-keys" => wiring_keys_markdown(),
         "help" => {
             let command =
                 if what.is_empty() { "git-drafts --help" } else { &format!("git-drafts {what} --help") };

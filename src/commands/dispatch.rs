@@ -6,6 +6,7 @@
 //! and never takes "could not read" for "is not there". The caller holds the sender's lock.
 
 mod event;
+mod transmit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -13,12 +14,13 @@ use std::fs::File;
 use jiff::{SignedDuration, Timestamp};
 
 use super::errands::rendered;
+use super::health;
 use super::judgement::{self, Case, Stop};
 use super::leaving;
 use super::pause::{self, Paused};
 use super::settle::{self, entry_after, subject};
 use super::tick::guarding::as_seen;
-use super::wire::Connectors;
+use super::wire::{Connectors, Tail};
 use super::{Context, Result, Session};
 use crate::connector::ConnectorError;
 use crate::delivery::{Facts, OnDesk, Step, Waiting, busy_until, newer, next};
@@ -397,26 +399,12 @@ impl Dispatcher<'_, '_, '_> {
             return Ok(());
         }
         let begun = self.ledger.append(&begins, &names, self.context.now())?;
-        let mut transmitted = Vec::new();
-        for draft in ready.iter().filter(|draft| begun.contains(&draft.id)) {
-            if let (Some(paused), false) = (self.paused(), transmitted.is_empty()) {
-                // It did not go, and that is known; of one that may have gone before nothing is.
-                if draft.began.is_none() {
-                    let until = paused.until.unwrap_or(self.context.now());
-                    transmitted.push((draft, Outcome::Deferred { until, reason: paused.sentence() }));
-                }
-                continue;
-            }
-            *self.tries.entry(draft.id.clone()).or_default() += 1;
-            let now = self.context.now();
-            let outcome =
-                self.connectors.send(transport, &draft.outgoing, &draft.errand, self.lock, now).await;
-            tracing::info!(draft = %draft.id, transport, ?outcome, "transmitted");
-            transmitted.push((draft, outcome));
-        }
+        let drafts = ready.iter().filter(|draft| begun.contains(&draft.id)).collect();
+        let transmitted = self.transmit(transport, drafts).await;
         let flushed = self.connectors.flush(transport).await;
         let mut outcomes = Vec::new();
         for (draft, outcome) in transmitted {
+            self.note_health(transport, &outcome);
             let outcome = match (&flushed, outcome) {
                 (Err(reason), Outcome::Delivered { .. }) => Outcome::Unsure { reason: reason.clone() },
                 (_, outcome) => outcome,
@@ -433,12 +421,22 @@ impl Dispatcher<'_, '_, '_> {
             several => subject("sent", several.iter().map(|note| &note.id)),
         };
         self.ledger.append(&notes, &names, self.context.now())?;
-        for (draft, note) in outcomes {
-            self.connectors
-                .after(&draft.origin, &draft.outgoing.key, &note.entry.fact, Some(&draft.outgoing))
-                .await;
-        }
+        let told = outcomes.iter().map(|(draft, note)| {
+            (&draft.origin, &draft.outgoing.key, &note.entry.fact, Some(&draft.outgoing))
+        });
+        self.connectors.after_all(told.collect()).await;
         Ok(())
+    }
+
+    /// Notes for `status` how the way out is.
+    fn note_health(&self, transport: &str, outcome: &Outcome) {
+        let result = match outcome {
+            Outcome::Delivered { .. } => Ok(()),
+            Outcome::Deferred { reason, .. } => Err(reason.as_str()),
+            // A clear no comes from a system that works, and a doubt is told of the draft itself.
+            Outcome::Failed { .. } | Outcome::Unsure { .. } => return,
+        };
+        health::note(&self.session.state, health::Role::Transport, transport, result, self.context.now());
     }
 
     /// Returns the drafts of a chunk whose threads have not moved on and whose transport is ready.
@@ -450,8 +448,15 @@ impl Dispatcher<'_, '_, '_> {
     ) -> Result<Vec<Outbound>> {
         let mut notes = Vec::new();
         let mut ready = Vec::new();
-        for draft in chunk {
-            match self.checked(transport, &draft, secrets).await {
+        // What began to go out is not prepared again: a file that a receiver has taken must not come back.
+        let (began, fresh): (Vec<_>, Vec<_>) = chunk.into_iter().partition(|draft| draft.began.is_some());
+        ready.extend(began);
+        let drafted_at =
+            |draft: &Outbound| draft.story.first().map_or(draft.outgoing.date.timestamp(), |entry| entry.at);
+        let origins: Vec<_> = fresh.iter().map(|draft| (&draft.origin, drafted_at(draft))).collect();
+        let tails = self.connectors.thread_tails(&origins, self.context.now()).await;
+        for (draft, tail) in fresh.into_iter().zip(tails) {
+            match self.checked(transport, &draft, tail, secrets).await {
                 Checked::Ready => ready.push(draft),
                 Checked::Stop(fact, what) => {
                     notes.push(self.note(&draft.id, &draft.story, *fact));
@@ -532,19 +537,14 @@ impl Dispatcher<'_, '_, '_> {
     }
 
     /// Looks whether the thread moved on, and lets the transport do all that can be taken back.
-    async fn checked(&mut self, transport: &str, draft: &Outbound, secrets: &Secrets) -> Checked {
-        // What began to go out is not prepared again: a file that a receiver has taken must not come back.
-        if draft.began.is_some() {
-            return Checked::Ready;
-        }
+    async fn checked(&mut self, transport: &str, draft: &Outbound, tail: Tail, secrets: &Secrets) -> Checked {
         let deferred = |reason: String, until: Timestamp| {
             Checked::Stop(
                 Box::new(Fact::Deferred { until, reason: reason.clone() }),
                 What::Later { until, why: reason },
             )
         };
-        let drafted_at = draft.story.first().map_or(draft.outgoing.date.timestamp(), |entry| entry.at);
-        match self.connectors.thread_tail(&draft.origin, drafted_at, self.context.now()).await {
+        match tail {
             Ok(Some(mut tail)) => {
                 // A tail with messages that were known says nothing about the draft either.
                 if let Err(error) = self.drop_what_was_known(&mut tail, draft, secrets) {

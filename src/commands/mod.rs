@@ -17,6 +17,7 @@ pub mod early;
 pub mod edit;
 pub mod errands;
 pub mod evidence;
+pub mod health;
 pub mod hook;
 pub mod init;
 pub mod judgement;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::overview::{Item, Place, items};
-use super::{CommandError, Context, Exit, Result, Session, evidence, pause, schedule, tick};
+use super::{CommandError, Context, Exit, Result, Session, evidence, health, pause, schedule, tick};
 use crate::desk::Desk;
 use crate::draft::Status;
 use crate::entry::Fact;
@@ -60,6 +60,9 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
     ui.out(format!("On desk {place}, {}{next}.", last_tick(session, now)));
     for line in evidence::runs(session).lines(now) {
         ui.out(line);
+    }
+    for line in health::lines(session, now) {
+        ui.row(ui.paint(Tone::Attention, line));
     }
     if let Some(paused) = pause::paused(session, now) {
         let mut sentence = paused.sentence();
@@ -265,6 +268,7 @@ fn json_of(context: &Context, session: &Session, items: &[Item]) -> Value {
             "why": paused.why,
         })),
         "last_tick": tick::last_run(session).map(|time| json!({ "at": time.to_string() })),
+        "connectors": health::json(session),
         "runs": evidence::runs(session).json(),
         "schedule": schedule::installed(context, session).map(|installed| installed.json()),
         "program": env!("CARGO_PKG_VERSION"),

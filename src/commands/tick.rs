@@ -9,6 +9,7 @@ mod account;
 pub mod ask;
 mod clearing;
 mod content;
+mod fetch;
 pub mod guarding;
 mod offer;
 mod remembered;
@@ -22,9 +23,11 @@ use jiff::Timestamp;
 
 use self::account::Account;
 use self::ask::{Answer, Brains, Open};
+use self::fetch::Given;
 use self::guarding::Clean;
 use self::table::{Made, Outcome, Row, Table};
 use self::telling::Due;
+use super::health;
 use super::judgement;
 use super::pause;
 use super::record::{self, Begun};
@@ -32,12 +35,11 @@ use super::schedule;
 use super::secrets::{self, Make};
 use super::settle::{self, Bundle, subject};
 use super::shadow;
-use super::wire::source;
 use super::{Context, Exit, Result, Session};
 use crate::automatic;
 use crate::brain::{Exchange, Planned};
 use crate::config::SourceWiring;
-use crate::connector::{ConnectorError, Source, Window};
+use crate::connector::{ConnectorError, Source};
 use crate::desk::Desk;
 use crate::draft::{self, Draft, Machine, Status};
 use crate::entry::{Drafted, Entry, Fact, Ignored};
@@ -151,8 +153,9 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
     }
     let mut tick = Tick::new(context, session, &ledger, options)?;
     let mut failed = false;
-    for wiring in &session.wiring.sources {
-        failed |= tick.take_in(wiring).await?;
+    let given = tick.fetch_all().await;
+    for (wiring, given) in session.wiring.sources.iter().zip(given) {
+        failed |= tick.take_in(wiring, given).await?;
     }
     tick.brains.close();
     tick.leave_what_became_known()?;
@@ -256,21 +259,22 @@ impl<'s> Tick<'s> {
     }
 
     /// Takes in one source; tells whether it failed in a way that does not pass by itself.
-    async fn take_in(&mut self, wiring: &SourceWiring) -> Result<bool> {
-        let now = self.context.now();
-        let since = if self.options.all { None } else { self.since(wiring, now) };
-        let fetched = match source(wiring, &self.context.credentials).await {
-            Ok(mut source) => {
-                self.resume(wiring, &mut source);
-                let fetched = source.fetch(&Window { since }, now).await;
+    async fn take_in(&mut self, wiring: &SourceWiring, given: Given) -> Result<bool> {
+        let fetched = match given {
+            Given::Read(source, fetched) => {
                 self.remember_source(wiring, &source, fetched.is_ok());
-                if fetched.is_ok() && matches!(source, Source::Hub(_)) {
-                    self.hubs.push(source);
+                if fetched.is_ok() && matches!(*source, Source::Hub(_)) {
+                    self.hubs.push(*source);
                 }
                 fetched
             }
-            Err(error) => Err(error),
+            Given::None(error) => Err(error),
         };
+        if !self.options.dry_run {
+            let fault = fetched.as_ref().err().map(ToString::to_string);
+            let result = fault.as_deref().map_or(Ok(()), Err);
+            health::note(&self.session.state, health::Role::Source, &wiring.name, result, self.now);
+        }
         match fetched {
             Ok(fetched) => {
                 if self.account.source(&wiring.name, fetched.len()) {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::{Context, changes, secrets, sinks};
 use crate::brain::facts;
@@ -44,6 +45,15 @@ const THREADS_FRESH: Duration = Duration::from_secs(5);
 
 /// When a transport that could not be built is tried again.
 const BUILD_AGAIN_MINUTES: i64 = 15;
+
+/// What became of a draft, and the answer where one was sent.
+pub type Told<'a> = (&'a Drafted, &'a Key, &'a Fact, Option<&'a Outgoing>);
+
+/// How a thread goes on; none where its source does not say.
+pub type Tail = Result<Option<Vec<Message>>, ConnectorError>;
+
+/// How many threads a hub is asked for at a time, and how many drafts' ends it is told of.
+const TOLD_TOGETHER: usize = 8;
 
 /// The connectors of a wiring.
 pub struct Connectors<'w> {
@@ -182,6 +192,32 @@ impl<'w> Connectors<'w> {
         }
     }
 
+    /// The same for several drafts, in their order; hubs are asked for some threads at a time.
+    pub async fn thread_tails(&mut self, origins: &[(&Drafted, Timestamp)], now: Timestamp) -> Vec<Tail> {
+        let mut running: JoinSet<(usize, Tail)> = JoinSet::new();
+        let mut tails: BTreeMap<usize, Tail> = BTreeMap::new();
+        for (index, (origin, drafted_at)) in origins.iter().enumerate() {
+            let hub = match self.source(&origin.source).await {
+                Ok(Source::Hub(hub)) if hub.has_thread_tail() => Some(hub.clone()),
+                Ok(_) | Err(_) => None,
+            };
+            let Some(hub) = hub else {
+                tails.insert(index, self.thread_tail(origin, *drafted_at, now).await);
+                continue;
+            };
+            if running.len() >= TOLD_TOGETHER {
+                tails.extend(running.join_next().await.and_then(Result::ok));
+            }
+            let thread = origin.thread.clone();
+            running.spawn(async move { (index, hub.thread_tail(&thread).await.map(Some)) });
+        }
+        while let Some(read) = running.join_next().await {
+            tails.extend(read.ok());
+        }
+        let broke = || Err(ConnectorError::Away { what: "reading it broke off".to_owned() });
+        (0..origins.len()).map(|index| tails.remove(&index).unwrap_or_else(broke)).collect()
+    }
+
     /// Lets a transport do all that can be taken back.
     pub async fn prepare(
         &mut self,
@@ -277,35 +313,47 @@ impl<'w> Connectors<'w> {
         }
     }
 
+    /// Returns how many answers may be on their way at a time.
+    pub fn together(&self, transport: &str) -> usize {
+        match self.wiring.transport(transport).map(|transport| &transport.kind) {
+            // One crash must not make several drafts unsure.
+            Some(TransportKind::Hub(hub)) if hub.dedupes => hub.concurrency,
+            _ => 1,
+        }
+    }
+
+    /// Returns a transport, with its credential.
+    pub async fn built(&mut self, transport: &str) -> Result<&Transport, ConnectorError> {
+        self.transport(transport).await
+    }
+
     /// Tells the source what became of a draft: an answered message is read, a folder of sent mail gets its
     /// copy, and a hub's record tells the same story as the ledger. What cannot be told is logged, and
     /// changes nothing.
     pub async fn after(&mut self, origin: &Drafted, key: &Key, fact: &Fact, outgoing: Option<&Outgoing>) {
-        let event = match fact {
-            Fact::Sent { .. } => "draft_sent",
-            Fact::Rejected { .. } => "draft_rejected",
-            Fact::Unsure { .. } => "draft_unsure",
-            _ => return,
-        };
-        let copies = self.copies(&origin.source);
-        let Ok(source) = self.source(&origin.source).await else { return };
-        if matches!(fact, Fact::Sent { .. }) {
-            let mail = outgoing
-                .filter(|_| copies)
-                .and_then(|outgoing| Some((outgoing, write::write(outgoing).ok()?)));
-            let copy = mail.as_ref().map(|(outgoing, mail)| (outgoing.message_id.as_str(), mail.as_slice()));
-            if let Err(error) = source.note_answered(&origin.message, copy).await {
-                tracing::warn!(source = origin.source, %error, "the source could not note that it is answered");
+        self.after_all(vec![(origin, key, fact, outgoing)]).await;
+    }
+
+    /// The same for several drafts; hubs are told of some at a time.
+    pub async fn after_all(&mut self, told: Vec<Told<'_>>) {
+        let mut running: JoinSet<()> = JoinSet::new();
+        for (origin, key, fact, outgoing) in told {
+            let copied = outgoing.filter(|_| self.copies(&origin.source));
+            let Some(event) = Event::of(origin, key, fact, copied) else { continue };
+            let Ok(source) = self.source(&origin.source).await else { continue };
+            let Source::Hub(hub) = source else {
+                if event.is_read {
+                    note_answered(source, &event).await;
+                }
+                continue;
+            };
+            let hub = hub.clone();
+            while running.len() >= TOLD_TOGETHER {
+                let _ = running.join_next().await;
             }
+            running.spawn(async move { tell_hub(&hub, &event).await });
         }
-        if let Source::Hub(hub) = source {
-            let key = format!("{key}.{}", fact.kind());
-            let details = json!({ "message": origin.message, "thread": origin.thread });
-            let summary = format!("1 draft {}", fact.kind());
-            if let Err(error) = hub.progress(&key, event, &summary, details).await {
-                tracing::warn!(source = origin.source, %error, "the hub took no progress note");
-            }
-        }
+        while running.join_next().await.is_some() {}
     }
 
     async fn sink(&mut self) -> Result<&Sink, ConnectorError> {
@@ -382,6 +430,64 @@ impl<'w> Connectors<'w> {
             self.transports.insert(name.to_owned(), transport);
         }
         Ok(&self.transports[name])
+    }
+}
+
+/// What became of a draft, as its source is told.
+struct Event {
+    name: &'static str,
+    kind: &'static str,
+    key: String,
+    is_read: bool,
+    source: String,
+    message: String,
+    thread: String,
+    /// The Message-ID and the bytes of a copy that the source wants.
+    copy: Option<(String, Vec<u8>)>,
+}
+
+impl Event {
+    fn of(origin: &Drafted, key: &Key, fact: &Fact, copied: Option<&Outgoing>) -> Option<Self> {
+        let name = match fact {
+            Fact::Sent { .. } => "draft_sent",
+            Fact::Rejected { .. } => "draft_rejected",
+            Fact::Unsure { .. } => "draft_unsure",
+            Fact::Failed { .. } => "draft_failed",
+            Fact::Withdrawn { .. } => "draft_withdrawn",
+            _ => return None,
+        };
+        Some(Self {
+            name,
+            kind: fact.kind(),
+            key: format!("{key}.{}", fact.kind()),
+            is_read: matches!(fact, Fact::Sent { .. }),
+            source: origin.source.clone(),
+            message: origin.message.clone(),
+            thread: origin.thread.clone(),
+            copy: copied
+                .filter(|_| matches!(fact, Fact::Sent { .. }))
+                .and_then(|outgoing| Some((outgoing.message_id.clone(), write::write(outgoing).ok()?))),
+        })
+    }
+}
+
+async fn note_answered(source: &Source, event: &Event) {
+    let copy = event.copy.as_ref().map(|(id, mail)| (id.as_str(), mail.as_slice()));
+    if let Err(error) = source.note_answered(&event.message, copy).await {
+        tracing::warn!(source = event.source, %error, "the source could not note that it is answered");
+    }
+}
+
+async fn tell_hub(hub: &Hub, event: &Event) {
+    if event.is_read
+        && let Err(error) = hub.mark_read(&event.message).await
+    {
+        tracing::warn!(source = event.source, %error, "the source could not note that it is answered");
+    }
+    let details = json!({ "message": event.message, "thread": event.thread });
+    let summary = format!("1 draft {}", event.kind);
+    if let Err(error) = hub.progress(&event.key, event.name, &summary, details).await {
+        tracing::warn!(source = event.source, %error, "the hub took no progress note");
     }
 }
 

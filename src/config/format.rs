@@ -133,6 +133,8 @@ pub(super) struct Section<K> {
     pub(super) timeout_seconds: Option<Spanned<i64>>,
     pub(super) paths: Option<Spanned<StoredPaths>>,
     pub(super) fields: Option<Spanned<StoredFields>>,
+    pub(super) methods: Option<Spanned<StoredMethods>>,
+    pub(super) bodies: Option<Spanned<StoredBodies>>,
     pub(super) model: Option<Spanned<String>>,
     pub(super) key: Option<Spanned<Value>>,
     pub(super) tunnel: Option<Spanned<Vec<String>>>,
@@ -188,6 +190,8 @@ impl<K> Section<K> {
             ("timeout_seconds", at(&self.timeout_seconds)),
             ("paths", at(&self.paths)),
             ("fields", at(&self.fields)),
+            ("methods", at(&self.methods)),
+            ("bodies", at(&self.bodies)),
             ("model", at(&self.model)),
             ("key", at(&self.key)),
             ("tunnel", at(&self.tunnel)),
@@ -209,6 +213,31 @@ impl<K> Section<K> {
         .filter_map(|(key, span)| Some((key, span?)))
         .collect()
     }
+}
+
+/// A method that changes something.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum MethodWord {
+    Post,
+    Put,
+    Patch,
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredMethods {
+    pub(super) send: Option<MethodWord>,
+    pub(super) read: Option<MethodWord>,
+    pub(super) progress: Option<MethodWord>,
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredBodies {
+    pub(super) send: Option<Spanned<Value>>,
+    pub(super) read: Option<Spanned<Value>>,
+    pub(super) progress: Option<Spanned<Value>>,
 }
 
 /// Declares the table that renames some of a hub's names.

@@ -21,7 +21,7 @@ use crate::config::secret::{SecretError, SecretRef};
 use crate::config::sinks::{IssuesWiring, PatchesWiring};
 use crate::connector::folder::outbox::Format;
 use crate::connector::forge::settings as forge;
-use crate::connector::hub::settings::{Fields, Paths, Settings};
+use crate::connector::hub::settings::{Bodies, Fields, Methods, Paths, Settings};
 use crate::connector::link::Server;
 use crate::error::{FileError, Hint};
 use crate::http::Token;
@@ -302,8 +302,12 @@ pub struct HubWiring {
     pub token: Option<SecretRef>,
     /// Where its calls are.
     pub paths: Paths,
+    /// How its calls are made.
+    pub methods: Methods,
     /// What it calls its fields and query parameters.
     pub fields: Fields,
+    /// What else stands in what it is sent.
+    pub bodies: Bodies,
     /// It delivers the same key once, however often it is sent.
     pub dedupes: bool,
     /// It can be asked whether a key has arrived.
@@ -314,6 +318,8 @@ pub struct HubWiring {
     pub acts_on_mentions: bool,
     /// How many messages are asked for at a time.
     pub page: usize,
+    /// How many answers may be on their way at a time, where it dedupes.
+    pub concurrency: usize,
     /// How long each call may take.
     pub timeout_seconds: u64,
 }
@@ -326,7 +332,9 @@ impl HubWiring {
             agent: self.agent.clone(),
             token,
             paths: self.paths.clone(),
+            methods: self.methods,
             fields: self.fields.clone(),
+            bodies: self.bodies.clone(),
             dedupes: self.dedupes,
             can_find: self.can_find,
             thread_tail: self.thread_tail,

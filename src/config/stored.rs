@@ -65,7 +65,7 @@ const MODEL_GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(4);
 /// What programs of a brain get where the wiring does not say.
 const MODEL_ENVIRONMENT: [&str; 3] = ["HOME", "LANG", "PATH"];
 
-const HUB_KEYS: [&str; 11] = [
+const HUB_KEYS: [&str; 14] = [
     "url",
     "agent",
     "token",
@@ -74,9 +74,12 @@ const HUB_KEYS: [&str; 11] = [
     "thread_tail",
     "acts_on_mentions",
     "page",
+    "concurrency",
     "timeout_seconds",
     "paths",
+    "methods",
     "fields",
+    "bodies",
 ];
 
 const SECRET_FORMS: &str = "secrets are never written here: use { command = [\"pass\", \"show\", \"hub\"] }, { env = \"HUB_TOKEN\" }, { file = \"hub.token\" } or { credential = \"hub\" }";
@@ -804,13 +807,14 @@ mod tests {
         let bare = hub(&bare);
         let told = |line: String| assert!(DEFAULT.contains(&line), "{line}");
         told(format!("#page = {} ", bare.page));
+        told(format!("#concurrency = {} ", bare.concurrency));
         told(format!("#timeout_seconds = {} ", bare.timeout_seconds));
         told(format!("#timeout_seconds = {SENDMAIL_SECONDS}\n"));
         told(format!("#dedupes = {} ", bare.dedupes));
         told(format!("#health = \"{}\"\n", bare.paths.health));
         told(format!("#read = \"{}\"\n", bare.paths.read));
         told(format!("#thread = \"{}\"\n", bare.paths.thread));
-        told(format!("#body = \"{}\"\n", bare.fields.body));
+        told(format!("#body = \"{}\" ", bare.fields.body));
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! Programs as connectors, end to end: the two examples of the documentation, and programs that break.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use serde_json::Value;
 
 use crate::approve::wait_until;
 use crate::support::desk::Desk;
-use crate::support::hub::StateHub;
+use crate::support::hub::{Fault, StateHub};
 
 /// One of the examples, with what it needs to be tried.
 struct Example {
@@ -255,4 +257,101 @@ fn a_hub_that_takes_every_copy_is_seen_to() {
         "{}",
         said.out
     );
+}
+
+/// A desk with two hubs as sources, and one question in each.
+fn with_two_hubs(first: &StateHub, second: &StateHub) -> Desk {
+    let source = |name: &str, hub: &StateHub| {
+        format!(
+            "[source.{name}]\nkind = \"hub\"\nurl = \"{}\"\nagent = \"coder\"\ntimeout_seconds = 3\n",
+            hub.url()
+        )
+    };
+    let desk = Desk::with_wiring(&format!(
+        "version = 1\n[desk]\npath = \"drafts\"\n{}{}[limits]\nmessages_since = \"all\"\n[notify]\nenabled = false\n",
+        source("first", first),
+        source("second", second)
+    ));
+    for hub in [first, second] {
+        crate::hub::ask(hub, 1);
+    }
+    desk
+}
+
+#[test]
+fn sources_are_read_side_by_side_and_one_that_hangs_holds_up_no_other() {
+    let (first, second) = (StateHub::start(), StateHub::start());
+    let desk = with_two_hubs(&first, &second);
+    // Both hang until their time-outs; one after the other they would take twice as long.
+    for hub in [&first, &second] {
+        hub.always_on("GET /messages", Fault::Delay(Duration::from_secs(60)));
+    }
+    let began = Instant::now();
+    let said = desk.drafts(&["tick"]).succeeds();
+    assert!(began.elapsed() < Duration::from_millis(5900), "{:?}", began.elapsed());
+    assert_eq!(said.err.matches("is skipped").count(), 2, "{}", said.err);
+    first.heal();
+    let began = Instant::now();
+    let said = desk.drafts(&["tick"]).succeeds();
+    assert!(began.elapsed() < Duration::from_millis(5900), "{:?}", began.elapsed());
+    assert!(said.out.starts_with("From first\n"), "{}", said.out);
+    assert_eq!(desk.files().len(), 1);
+}
+
+#[test]
+fn status_says_which_source_is_away_and_since_when_until_it_is_back() {
+    let (first, second) = (StateHub::start(), StateHub::start());
+    let desk = with_two_hubs(&first, &second);
+    desk.tick();
+    second.down();
+    desk.at("2026-11-20T13:00:00Z").tick();
+    desk.at("2026-11-20T15:00:00Z");
+    let said = desk.drafts(&["status"]).succeeds();
+    let line = said.out.lines().find(|line| line.contains("source `second`")).unwrap();
+    assert_eq!(
+        line.replace(&second.url(), "[hub]"),
+        "source `second` is away for 2 hours, worked 3 hours ago: cannot reach [hub]: Connection refused (os error 111)"
+    );
+    let json: Value = serde_json::from_str(&desk.drafts(&["status", "--json"]).succeeds().out).unwrap();
+    let all: Vec<(&str, &str, bool)> = json["connectors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            (one["role"].as_str().unwrap(), one["name"].as_str().unwrap(), one["fails_since"].is_string())
+        })
+        .collect();
+    assert_eq!(
+        all,
+        [
+            ("source", "first", false),
+            ("source", "second", true),
+            ("transport", "first", false),
+            ("transport", "second", false)
+        ]
+    );
+    second.up();
+    desk.tick();
+    assert!(!desk.drafts(&["status"]).succeeds().out.contains("is away"));
+}
+
+#[test]
+fn answers_to_a_hub_that_dedupes_are_on_their_way_side_by_side() {
+    let hub = StateHub::start();
+    let desk = crate::hub::with_hub(&hub, "dedupes = true");
+    (0..16).for_each(|number| drop(crate::hub::ask(&hub, number)));
+    desk.tick();
+    desk.shell("sed -i 2s/draft/approved/ drafts/*.md").succeeds();
+    desk.commit_quietly("yes");
+    hub.always_on("POST /messages", Fault::Delay(Duration::from_secs(1)));
+    let began = Instant::now();
+    let said = desk.drafts(&["send"]).succeeds();
+    // One after the other they would take sixteen seconds, and as long for each mark of reading.
+    assert!(began.elapsed() < Duration::from_secs(13), "{:?}", began.elapsed());
+    let keys: BTreeSet<_> = hub.sent().into_iter().map(|sent| sent.key).collect();
+    assert_eq!((hub.sent().len(), keys.len(), desk.files().len()), (16, 16, 0));
+    let told: Vec<&str> = said.out.lines().skip(1).collect();
+    let mut sorted = told.clone();
+    sorted.sort_unstable();
+    assert_eq!((told.len(), &told), (16, &sorted), "in the order of the drafts, whoever was first");
 }

@@ -9,7 +9,8 @@ use crate::approve::wait_until;
 use crate::support::desk::Desk;
 use crate::support::hub::{Fault, Message, StateHub};
 
-const ROUTES: &str = r#"version = 1
+/// A catalogue that knows one answer.
+pub const ROUTES: &str = r#"version = 1
 
 [default]
 action = "escalate"

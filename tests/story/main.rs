@@ -21,6 +21,7 @@ mod laundering;
 mod learn;
 mod ledger;
 mod notices;
+mod other_hub;
 mod patches;
 mod pause;
 mod reject;

@@ -1,13 +1,18 @@
 //! Reads the sections of State Hubs.
 
-use toml::Spanned;
+use serde_json::Map;
+use toml::{Spanned, Value};
 
-use super::File;
+use super::{File, program};
 use crate::config::HubWiring;
-use crate::config::format::Section;
-use crate::connector::hub::settings::Settings;
+use crate::config::format::{MethodWord, Section};
+use crate::connector::hub::settings::{Bodies, Methods, Settings};
 use crate::error::FileError;
+use crate::http::Method;
 use crate::text;
+
+/// Answers on their way at a time, where the wiring does not say.
+const HUB_CONCURRENCY: usize = 8;
 
 impl File<'_> {
     pub(super) fn hub<K>(
@@ -31,15 +36,34 @@ impl File<'_> {
         Ok(HubWiring {
             token,
             paths: paths.over(default.paths, |key, path| self.check_hub_path(key, path))?,
+            methods: methods(section, default.methods),
             fields: fields.over(default.fields, |key, field| self.check_hub_field(key, field))?,
+            bodies: self.bodies(section)?,
             dedupes: flag(&section.dedupes),
             can_find: flag(&section.can_find),
             thread_tail: flag(&section.thread_tail),
             acts_on_mentions: flag(&section.acts_on_mentions),
             page: self.count(&section.page, "page", 1..=1000, default.page)?,
+            concurrency: self.count(&section.concurrency, "concurrency", 1..=64, HUB_CONCURRENCY)?,
             timeout_seconds: self.timeout_seconds(section, default.timeout.as_secs())?,
             url: default.url,
             agent: default.agent,
+        })
+    }
+
+    fn bodies<K>(&self, section: &Section<K>) -> Result<Bodies, FileError> {
+        let stored = section.bodies.as_ref().map(Spanned::get_ref);
+        let body = |body: Option<&Option<Spanned<Value>>>| match body.and_then(Option::as_ref) {
+            None => Ok(Map::new()),
+            Some(body) => match program::json(body.get_ref()) {
+                Some(serde_json::Value::Object(object)) => Ok(object),
+                Some(_) | None => Err(self.wrong(&body.span(), "a body is a table")),
+            },
+        };
+        Ok(Bodies {
+            send: body(stored.map(|stored| &stored.send))?,
+            read: body(stored.map(|stored| &stored.read))?,
+            progress: body(stored.map(|stored| &stored.progress))?,
         })
     }
 
@@ -76,5 +100,21 @@ impl File<'_> {
             return Ok(());
         }
         Err(self.wrong(&field.span(), format!("the field `{key}` has no name, or no plain one")))
+    }
+}
+
+/// Returns how a hub's calls are made.
+fn methods<K>(section: &Section<K>, default: Methods) -> Methods {
+    let stored = section.methods.as_ref().map(|methods| methods.get_ref().clone()).unwrap_or_default();
+    let method = |word: Option<MethodWord>, default| match word {
+        None => default,
+        Some(MethodWord::Post) => Method::Post,
+        Some(MethodWord::Put) => Method::Put,
+        Some(MethodWord::Patch) => Method::Patch,
+    };
+    Methods {
+        send: method(stored.send, default.send),
+        read: method(stored.read, default.read),
+        progress: method(stored.progress, default.progress),
     }
 }

@@ -84,7 +84,7 @@ impl File<'_> {
 }
 
 /// Returns a value of TOML as one of JSON: times as texts; none for what JSON cannot say.
-fn json(value: &Value) -> Option<Json> {
+pub(super) fn json(value: &Value) -> Option<Json> {
     Some(match value {
         Value::String(text) => text.as_str().into(),
         Value::Integer(number) => (*number).into(),

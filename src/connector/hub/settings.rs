@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::http::Token;
+use serde_json::{Map, Value};
+
+use crate::http::{Method, Token};
 
 /// One hub, as the wiring describes it.
 #[derive(Clone, Debug)]
@@ -15,8 +17,12 @@ pub struct Settings {
     pub token: Option<Token>,
     /// Where its calls are.
     pub paths: Paths,
+    /// How its calls are made.
+    pub methods: Methods,
     /// What it calls its fields and query parameters.
     pub fields: Fields,
+    /// What else stands in what it is sent.
+    pub bodies: Bodies,
     /// It delivers the same key once, however often it is sent.
     pub dedupes: bool,
     /// It can be asked whether a key has arrived.
@@ -37,7 +43,9 @@ impl Settings {
             agent: agent.to_owned(),
             token: None,
             paths: Paths::default(),
+            methods: Methods::default(),
             fields: Fields::default(),
+            bodies: Bodies::default(),
             dedupes: false,
             can_find: false,
             thread_tail: false,
@@ -74,7 +82,35 @@ impl Default for Paths {
     }
 }
 
-/// What a hub calls its fields and query parameters.
+/// The methods of the calls that change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Methods {
+    /// Sends a message.
+    pub send: Method,
+    /// Marks a message as read.
+    pub read: Method,
+    /// Notes progress.
+    pub progress: Method,
+}
+
+impl Default for Methods {
+    fn default() -> Self {
+        Self { send: Method::Post, read: Method::Post, progress: Method::Post }
+    }
+}
+
+/// What stands in the bodies of calls beside our own fields, always the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bodies {
+    /// In a message.
+    pub send: Map<String, Value>,
+    /// In what marks a message as read; without anything there is no body.
+    pub read: Map<String, Value>,
+    /// In a progress note.
+    pub progress: Map<String, Value>,
+}
+
+/// What a hub calls its fields and query parameters. A dot leads into an object: `content.text`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
     /// In a message and in the answer to a send: its id.

@@ -54,7 +54,7 @@ pub fn health(settings: &Settings) -> Request {
 pub fn inbox(settings: &Settings, cursor: Option<&str>) -> Request {
     let fields = &settings.fields;
     let request = Request::new(Method::Get, path(&settings.paths.messages, &[]))
-        .query(&fields.to_agent, &settings.agent)
+        .query(last_step(&fields.to_agent), &settings.agent)
         .query(&fields.unread, "true")
         .query(&fields.limit, settings.page.to_string());
     match cursor {
@@ -77,20 +77,22 @@ pub fn find(settings: &Settings, key: &Key) -> Request {
 
 /// Asks to mark a message as read.
 pub fn mark_read(settings: &Settings, id: &str) -> Request {
-    Request::new(Method::Post, path(&settings.paths.read, &[("id", id)]))
+    let request = Request::new(settings.methods.read, path(&settings.paths.read, &[("id", id)]));
+    if settings.bodies.read.is_empty() { request } else { request.json(settings.bodies.read.clone().into()) }
 }
 
 /// Notes progress.
 pub fn progress(settings: &Settings, key: &str, event_type: &str, summary: &str, details: Value) -> Request {
     let fields = &settings.fields;
-    Request::new(Method::Post, path(&settings.paths.progress, &[])).header("idempotency-key", key).json(
-        object([
-            (&fields.agent, settings.agent.as_str().into()),
-            (&fields.event_type, event_type.into()),
-            (&fields.summary, summary.into()),
-            (&fields.details, details),
-        ]),
-    )
+    let own = [
+        (&fields.agent, settings.agent.as_str().into()),
+        (&fields.event_type, event_type.into()),
+        (&fields.summary, summary.into()),
+        (&fields.details, details),
+    ];
+    Request::new(settings.methods.progress, path(&settings.paths.progress, &[]))
+        .header("idempotency-key", key)
+        .json(object(&settings.bodies.progress, own))
 }
 
 /// Sends a message, or says why the hub has no form for it.
@@ -104,20 +106,43 @@ pub fn send(settings: &Settings, outgoing: &Outgoing) -> Result<Request, String>
     }
     let id_or_null = |id: &str| if id.is_empty() { Value::Null } else { id.into() };
     let fields = &settings.fields;
-    Ok(Request::new(Method::Post, path(&settings.paths.messages, &[]))
+    let own = [
+        (&fields.from_agent, settings.agent.as_str().into()),
+        (&fields.to_agent, recipient.email.as_str().into()),
+        (&fields.subject, outgoing.subject.as_str().into()),
+        (&fields.body, outgoing.text.as_str().into()),
+        (&fields.thread_id, id_or_null(&outgoing.thread)),
+        (&fields.in_reply_to, id_or_null(&outgoing.answers)),
+    ];
+    Ok(Request::new(settings.methods.send, path(&settings.paths.messages, &[]))
         .header("idempotency-key", outgoing.key.as_str())
-        .json(object([
-            (&fields.from_agent, settings.agent.as_str().into()),
-            (&fields.to_agent, recipient.email.as_str().into()),
-            (&fields.subject, outgoing.subject.as_str().into()),
-            (&fields.body, outgoing.text.as_str().into()),
-            (&fields.thread_id, id_or_null(&outgoing.thread)),
-            (&fields.in_reply_to, id_or_null(&outgoing.answers)),
-        ])))
+        .json(object(&settings.bodies.send, own)))
 }
 
-fn object<const N: usize>(pairs: [(&String, Value); N]) -> Value {
-    Value::Object(pairs.into_iter().map(|(name, value)| (name.clone(), value)).collect())
+/// Makes a body of what always stands there and our own fields, which win.
+fn object<const N: usize>(always: &Map<String, Value>, own: [(&String, Value); N]) -> Value {
+    let mut body = Value::Object(always.clone());
+    for (name, value) in own {
+        let mut place = &mut body;
+        for step in name.split('.') {
+            if !place.is_object() {
+                *place = Value::Object(Map::new());
+            }
+            place = &mut place[step];
+        }
+        *place = value;
+    }
+    body
+}
+
+/// Returns what a field is called in a query, which has no objects.
+fn last_step(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// Finds a field by its name, in which a dot leads into an object.
+fn field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    name.split('.').try_fold(value, |value, step| value.get(step))
 }
 
 /// Reads whether the hub is up; whatever is not its word for that is down.
@@ -278,7 +303,7 @@ pub fn read_found(settings: &Settings, answer: Result<Answer, HttpError>) -> Fou
     match messages.as_slice() {
         [] => Found::No,
         // A hub that does not know the parameter would list what it likes.
-        [message] if message.get(&fields.from_agent).and_then(Value::as_str) != Some(&settings.agent) => {
+        [message] if field(message, &fields.from_agent).and_then(Value::as_str) != Some(&settings.agent) => {
             unknown("the hub answered with a message of somebody else")
         }
         [message] => match read_receipt(fields, Some(message)) {
@@ -290,7 +315,7 @@ pub fn read_found(settings: &Settings, answer: Result<Answer, HttpError>) -> Fou
 }
 
 fn read_receipt(fields: &Fields, body: Option<&Value>) -> Option<String> {
-    let id = body?.get(&fields.id)?.as_str()?;
+    let id = field(body?, &fields.id)?.as_str()?;
     let shown = text::one_line(id, ID_BYTES_MAX);
     (!shown.is_empty()).then(|| format!("hub message {shown}"))
 }
@@ -301,14 +326,14 @@ fn read_page(fields: &Fields, answer: &Answer) -> Result<(Vec<Value>, Option<Str
         let hint = "check the `url`, `paths` and `fields` of this hub".to_owned();
         Err(ConnectorError::Refused { what, hint: Some(hint) })
     };
-    let mut body = match answer.json() {
+    let body = match answer.json() {
         Ok(body) => body,
         Err(what) => return refused(format!("the hub's answer is not JSON: {what}")),
     };
-    let Some(Value::Array(messages)) = body.get_mut(&fields.messages).map(Value::take) else {
+    let Some(Value::Array(messages)) = field(&body, &fields.messages).cloned() else {
         return refused(format!("the hub's answer has no list `{}`", fields.messages));
     };
-    let next = match body.get(&fields.next_cursor) {
+    let next = match field(&body, &fields.next_cursor) {
         None | Some(Value::Null) => None,
         Some(Value::String(cursor)) if cursor.is_empty() => None,
         Some(Value::String(cursor)) if cursor.len() <= CURSOR_BYTES_MAX => Some(cursor.clone()),
@@ -329,7 +354,7 @@ fn read_message(fields: &Fields, source: &str, value: &Value) -> Fetched {
 }
 
 fn parse_message(fields: &Fields, source: &str, value: &Value) -> Result<Message, String> {
-    let object = value.as_object().ok_or("it is not an object")?;
+    let object = if value.is_object() { value } else { return Err("it is not an object".to_owned()) };
     let id = check_id(&fields.id, required(object, &fields.id)?)?;
     let from = read_agent(&fields.from_agent, required(object, &fields.from_agent)?)?;
     let to = read_agent(&fields.to_agent, required(object, &fields.to_agent)?)?;
@@ -364,13 +389,13 @@ fn parse_message(fields: &Fields, source: &str, value: &Value) -> Result<Message
     })
 }
 
-fn required<'a>(object: &'a Map<String, Value>, name: &str) -> Result<&'a str, String> {
-    let value = object.get(name).ok_or_else(|| format!("`{name}` is missing"))?;
+fn required<'a>(object: &'a Value, name: &str) -> Result<&'a str, String> {
+    let value = field(object, name).ok_or_else(|| format!("`{name}` is missing"))?;
     value.as_str().ok_or_else(|| format!("`{name}` is not a text"))
 }
 
-fn optional<'a>(object: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, String> {
-    match object.get(name) {
+fn optional<'a>(object: &'a Value, name: &str) -> Result<Option<&'a str>, String> {
+    match field(object, name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => value.as_str().map(Some).ok_or_else(|| format!("`{name}` is not a text")),
     }
@@ -411,7 +436,7 @@ fn read_time(name: &str, time: &str) -> Result<Zoned, String> {
 
 /// Returns the native id of a message, or a digest that stands for it.
 fn id_or_digest(fields: &Fields, value: &Value) -> String {
-    match value.get(&fields.id).and_then(Value::as_str) {
+    match field(value, &fields.id).and_then(Value::as_str) {
         None | Some("") => format!("sha256:{}", sha256_hex(value.to_string().as_bytes())),
         Some(id) => {
             check_id(&fields.id, id).unwrap_or_else(|_| format!("sha256:{}", sha256_hex(id.as_bytes())))
