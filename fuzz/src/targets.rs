@@ -133,6 +133,8 @@ pub fn hub(bytes: &[u8]) {
         token: None,
         paths: Paths::default(),
         fields: Fields::default(),
+        methods: Default::default(),
+        bodies: Default::default(),
         dedupes: true,
         can_find: true,
         thread_tail: true,
