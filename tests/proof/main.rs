@@ -1,5 +1,6 @@
 //! The proof: the program is stopped wherever it can be stopped, and the next ordinary run must make it
-//! good. Each test says in one line how often it did what; `GIT_DRAFTS_PROOF=long` does it at length.
+//! good. Each test says in one line how often it did what; `GIT_DRAFTS_PROOF=long` does it at length, and
+//! `GIT_DRAFTS_PROOF=10` with samples that are ten times as large.
 //!
 //! `cargo test --test proof -- --nocapture` shows the lines.
 
@@ -22,10 +23,17 @@ pub fn long() -> bool {
     env::var("GIT_DRAFTS_PROOF").is_ok_and(|form| form == "long")
 }
 
-/// Every one of many in the long form; a sample, spread evenly, in the short one.
+/// Tells whether somebody may want to see how far it is.
+pub fn at_length() -> bool {
+    env::var_os("GIT_DRAFTS_PROOF").is_some()
+}
+
+/// Every one of many in the long form; a sample, spread evenly, in the others.
 pub fn sample<T: Clone>(all: &[T], short: usize) -> Vec<T> {
-    if long() || all.len() <= short {
+    let times = env::var("GIT_DRAFTS_PROOF").ok().and_then(|form| form.parse().ok()).unwrap_or(1);
+    let count = short * times;
+    if long() || all.len() <= count {
         return all.to_vec();
     }
-    (0..short).map(|n| all[n * all.len() / short].clone()).collect()
+    (0..count).map(|n| all[n * all.len() / count].clone()).collect()
 }

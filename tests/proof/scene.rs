@@ -45,7 +45,7 @@ pub struct Scene {
 const LINE: &str = "The operator's own line.";
 
 /// A word that no draft has.
-const NOTHING: &str = "no-draft-has-this-word";
+pub const NOTHING: &str = "no-draft-has-this-word";
 
 /// When the command runs that is broken.
 pub const THEN: &str = "2026-11-20T12:10:00Z";
