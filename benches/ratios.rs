@@ -458,6 +458,7 @@ fn origin(path: &str, blob: git_drafts::id::ObjectId, policy: git_drafts::id::Ob
     Drafted {
         message: "<1@example.org>".to_owned(),
         digest: "0".repeat(64),
+        fetched: None,
         source: "mail".to_owned(),
         thread: "<1@example.org>".to_owned(),
         date: Some(now()),

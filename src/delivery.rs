@@ -330,10 +330,13 @@ mod tests {
             })
         };
         let fact = match word {
-            "ignored" => Fact::Ignored(Ignored { message: text(), digest: text(), reason: text() }),
+            "ignored" => {
+                Fact::Ignored(Ignored { message: text(), digest: text(), fetched: None, reason: text() })
+            }
             "drafted" => Fact::Drafted(Box::new(Drafted {
                 message: text(),
                 digest: text(),
+                fetched: None,
                 source: text(),
                 thread: text(),
                 date: None,

@@ -101,8 +101,10 @@ pub enum Fact {
 pub struct Ignored {
     /// The message's id.
     pub message: String,
-    /// The message's digest.
+    /// The message's digest, without its secrets.
     pub digest: String,
+    /// A keyed hash of the message as it was fetched; entries of earlier programs have none.
+    pub fetched: Option<String>,
     /// Why.
     pub reason: String,
 }
@@ -112,8 +114,10 @@ pub struct Ignored {
 pub struct Drafted {
     /// The answered message's id.
     pub message: String,
-    /// The answered message's digest.
+    /// The answered message's digest, without its secrets.
     pub digest: String,
+    /// A keyed hash of the answered message as it was fetched; entries of earlier programs have none.
+    pub fetched: Option<String>,
     /// The source's name in the wiring.
     pub source: String,
     /// The thread's native id.
@@ -146,6 +150,17 @@ pub struct Drafted {
     pub prompt: Option<String>,
     /// What it said, as `sha256:…`; the reply itself is not kept.
     pub reply: Option<String>,
+}
+
+/// The message that an entry is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About<'e> {
+    /// Its native id.
+    pub message: &'e str,
+    /// Its digest, without the secrets that were known when it was noted.
+    pub digest: &'e str,
+    /// The keyed hash of it as it was fetched.
+    pub fetched: Option<&'e str>,
 }
 
 /// An approval that was taken up.
@@ -186,6 +201,27 @@ impl Fact {
             Fact::Expired => "expired",
             Fact::Superseded { .. } => "superseded",
         }
+    }
+
+    /// Returns the message that it is about, where it is the first of a story.
+    pub fn about(&self) -> Option<About<'_>> {
+        let (message, digest, fetched) = match self {
+            Fact::Ignored(Ignored { message, digest, fetched, .. }) => (message, digest, fetched),
+            Fact::Drafted(drafted) => (&drafted.message, &drafted.digest, &drafted.fetched),
+            Fact::Claimed(_)
+            | Fact::Sending
+            | Fact::Sent { .. }
+            | Fact::Rehearsed { .. }
+            | Fact::Deferred { .. }
+            | Fact::Failed { .. }
+            | Fact::Unsure { .. }
+            | Fact::Stale { .. }
+            | Fact::Withdrawn { .. }
+            | Fact::Rejected { .. }
+            | Fact::Expired
+            | Fact::Superseded { .. } => return None,
+        };
+        Some(About { message, digest, fetched: fetched.as_deref() })
     }
 
     /// Tells whether the machine must still look after a draft whose last entry this is, even when
@@ -246,11 +282,13 @@ impl Entry {
             Fact::Ignored(ignored) => {
                 stored.message = Some(ignored.message.clone());
                 stored.digest = Some(ignored.digest.clone());
+                stored.fetched.clone_from(&ignored.fetched);
                 stored.reason = Some(ignored.reason.clone());
             }
             Fact::Drafted(drafted) => {
                 stored.message = Some(drafted.message.clone());
                 stored.digest = Some(drafted.digest.clone());
+                stored.fetched.clone_from(&drafted.fetched);
                 stored.source = Some(drafted.source.clone());
                 stored.thread = Some(drafted.thread.clone());
                 stored.date = drafted.date.map(|date| date.to_string());
@@ -325,6 +363,7 @@ impl Entry {
             Some("ignored") => Fact::Ignored(Ignored {
                 message: reader.need("message", stored.message.clone())?,
                 digest: reader.need("digest", stored.digest.clone())?,
+                fetched: stored.fetched.clone(),
                 reason: reason()?,
             }),
             Some("drafted") => Fact::Drafted(Box::new(reader.drafted(&stored)?)),
@@ -387,6 +426,7 @@ impl Reader<'_> {
         Ok(Drafted {
             message: self.need("message", stored.message.clone())?,
             digest: self.need("digest", stored.digest.clone())?,
+            fetched: stored.fetched.clone(),
             source: self.need("source", stored.source.clone())?,
             thread: self.need("thread", stored.thread.clone())?,
             date: stored.date.as_ref().map(|date| self.read("date", Some(date))).transpose()?,
@@ -440,6 +480,7 @@ struct Stored {
     generation: u32,
     message: Option<String>,
     digest: Option<String>,
+    fetched: Option<String>,
     source: Option<String>,
     thread: Option<String>,
     date: Option<String>,
@@ -481,10 +522,11 @@ mod tests {
         let text = || "line \"one\"\n+++ \u{1b}".to_owned();
         let until = Timestamp::from_second(1_800_000_000).unwrap();
         vec![
-            Fact::Ignored(Ignored { message: text(), digest: text(), reason: text() }),
+            Fact::Ignored(Ignored { message: text(), digest: text(), fetched: Some(text()), reason: text() }),
             Fact::Drafted(Box::new(Drafted {
                 message: text(),
                 digest: text(),
+                fetched: Some(text()),
                 source: text(),
                 thread: text(),
                 date: Some(until),
@@ -551,6 +593,30 @@ mod tests {
             let file = entry.render();
             assert!(!file.contains("overrides"), "{file}");
             assert_eq!(Entry::parse("2-claimed.toml", &file).unwrap(), entry);
+        }
+    }
+
+    #[test]
+    fn an_entry_of_before_messages_were_known_as_fetched_is_read() {
+        let line = "fetched = \"hmac-sha256:0f\"\n";
+        let fetched = Some("hmac-sha256:0f".to_owned());
+        let facts = every_fact().into_iter().filter_map(|fact| match fact {
+            Fact::Ignored(ignored) => Some(Fact::Ignored(Ignored { fetched: fetched.clone(), ..ignored })),
+            Fact::Drafted(drafted) => {
+                Some(Fact::Drafted(Box::new(Drafted { fetched: fetched.clone(), ..*drafted })))
+            }
+            _ => None,
+        });
+        for fact in facts {
+            let at = Timestamp::from_second(1).unwrap();
+            let entry = Entry { at, host: "atlas".to_owned(), generation: 1, fact };
+            let (name, file) = (entry.file_name(1), entry.render());
+            assert_eq!(file.matches(line).count(), 1, "{file}");
+            let older = file.replace(line, "");
+            let read = Entry::parse(&name, &older).unwrap();
+            let about = entry.fact.about().unwrap();
+            assert_eq!(read.fact.about(), Some(About { fetched: None, ..about }));
+            assert_eq!(read.render(), older);
         }
     }
 

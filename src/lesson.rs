@@ -380,6 +380,7 @@ mod tests {
         Drafted {
             message: "<x>".to_owned(),
             digest: String::new(),
+            fetched: None,
             source: "mail".to_owned(),
             thread: String::new(),
             date: None,

@@ -19,7 +19,6 @@ use super::judgement::{self, Case, Stop};
 use super::leaving;
 use super::pause::{self, Paused};
 use super::settle::{self, entry_after, subject};
-use super::tick::guarding::as_seen;
 use super::wire::{Connectors, Tail};
 use super::{Context, Result, Session};
 use crate::connector::ConnectorError;
@@ -31,6 +30,7 @@ use crate::error::Hint;
 use crate::git::MAIN;
 use crate::git::landing::{Change, Landed};
 use crate::guard::Secrets;
+use crate::guard::inbound::without_secrets;
 use crate::id::{DraftId, ObjectId};
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Address, Message, sha256_hex};
@@ -598,14 +598,10 @@ impl Dispatcher<'_, '_, '_> {
         let mut unknown = Vec::new();
         for message in tail.drain(..) {
             let story = snapshot.story(&DraftId::derive(&message.id, crate::id::LENGTH))?;
-            let about = match story.first().map(|entry| &entry.fact) {
-                Some(Fact::Ignored(ignored)) => Some((&ignored.message, &ignored.digest)),
-                Some(Fact::Drafted(origin)) => Some((&origin.message, &origin.digest)),
-                _ => None,
-            };
-            let was_known = about
-                .is_some_and(|(id, digest)| *id == message.id && as_seen(secrets, &message).contains(digest))
-                && story.first().is_some_and(|entry| entry.at <= drafted_at);
+            let (_, identity) = without_secrets(Ok(message.clone()), secrets);
+            let was_known = story.first().is_some_and(|entry| {
+                entry.at <= drafted_at && entry.fact.about().is_some_and(|about| identity.is(&about))
+            });
             if message.id == draft.origin.message || !was_known {
                 unknown.push(message);
             }

@@ -11,6 +11,7 @@ mod clearing;
 mod content;
 mod fetch;
 pub mod guarding;
+mod identity;
 mod offer;
 mod remembered;
 mod table;
@@ -24,7 +25,6 @@ use jiff::Timestamp;
 use self::account::Account;
 use self::ask::{Answer, Brains, Open};
 use self::fetch::Given;
-use self::guarding::Clean;
 use self::table::{Made, Outcome, Row, Table};
 use self::telling::Due;
 use super::health;
@@ -51,9 +51,10 @@ use crate::git::landing::{Change, Landed};
 use crate::git::lock::OwnLock;
 use crate::git::objects::blob_id;
 use crate::guard::Secrets;
-use crate::id::{DraftId, LENGTH};
+use crate::guard::inbound::Identity;
+use crate::id::DraftId;
 use crate::ledger::{Ledger, Note, Snapshot};
-use crate::message::{Fetched, Message};
+use crate::message::{Fetched, Message, Unreadable};
 use crate::plan::{Action, Confidence, Tier};
 use crate::policy::{self, Context as Keep, Finding, Policy, Verdict};
 use crate::render::reply_subject;
@@ -111,6 +112,7 @@ struct Maker {
 struct Candidate {
     id: DraftId,
     message: Message,
+    identity: Identity,
 }
 
 /// Runs the command.
@@ -202,7 +204,7 @@ struct Tick<'s> {
     brains: Brains<'s>,
     secrets: Secrets,
     hubs: Vec<Source>,
-    taken: BTreeMap<DraftId, String>,
+    taken: BTreeMap<DraftId, Identity>,
     budget: usize,
     rows: Vec<Row>,
     drafts: Vec<New>,
@@ -305,26 +307,23 @@ impl<'s> Tick<'s> {
     /// Accounts for every message of a source: known, ignored, drafted, escalated, or said to wait.
     async fn sort_out(&mut self, wiring: &SourceWiring, fetched: Vec<Fetched>) -> Result<()> {
         let mut candidates = Vec::new();
-        for item in self.without_secrets(wiring, fetched)? {
-            match item {
-                Ok(Clean { message, shown_digest }) => {
-                    match self.identify(&message.id, &message.digest(), &shown_digest)? {
-                        Some(id) => candidates.push(Candidate { id, message }),
-                        None => {
-                            self.row(wiring, &message.id, Outcome::Known, "has a draft or an answer already")
-                        }
-                    }
+        for (item, identity) in self.without_secrets(wiring, fetched)? {
+            let id = self.identify(&identity)?;
+            match (item, id) {
+                (Ok(message), Some(id)) => candidates.push(Candidate { id, message, identity }),
+                (Ok(message), None) => {
+                    self.row(wiring, &message.id, Outcome::Known, "has a draft or an answer already");
                 }
-                Err(unreadable) => {
+                (Err(unreadable), Some(id)) if self.budget > 0 => {
+                    self.budget -= 1;
                     let what = text::one_line(&unreadable.what, 200);
-                    match self.identify(&unreadable.id, &unreadable.what, &unreadable.what)? {
-                        Some(id) if self.budget > 0 => {
-                            self.budget -= 1;
-                            self.escalate_unreadable(wiring, id, &unreadable.id, &what)?;
-                        }
-                        Some(_) => self.row(wiring, &unreadable.id, Outcome::Waits, "for the next tick"),
-                        None => self.row(wiring, &unreadable.id, Outcome::Known, "is noted already"),
-                    }
+                    self.escalate_unreadable(wiring, id, &unreadable.id, &what)?;
+                }
+                (Err(unreadable), Some(_)) => {
+                    self.row(wiring, &unreadable.id, Outcome::Waits, "for the next tick");
+                }
+                (Err(unreadable), None) => {
+                    self.row(wiring, &unreadable.id, Outcome::Known, "is noted already");
                 }
             }
         }
@@ -364,39 +363,6 @@ impl<'s> Tick<'s> {
             self.take_thread(wiring, thread, &mut answers)?;
         }
         Ok(())
-    }
-
-    /// Gives a message its id; none where it is known. A message with a known id and another text, and
-    /// one whose id clashes, gets an id of its own.
-    ///
-    /// `shown_digest` is that of the message when fewer secrets were known, and the same text.
-    fn identify(&mut self, native: &str, digest: &str, shown_digest: &str) -> Result<Option<DraftId>> {
-        let with_digest = format!("{native}\n{digest}");
-        let as_shown = format!("{native}\n{shown_digest}");
-        for name in [native, &with_digest] {
-            for length in [LENGTH, LENGTH + 2, LENGTH + 4] {
-                let id = DraftId::derive(name, length);
-                let known = match self.taken.get(&id) {
-                    Some(known) => Some(known.clone()),
-                    None => self.snapshot.story(&id)?.first().and_then(|entry| match &entry.fact {
-                        Fact::Ignored(ignored) => Some(format!("{}\n{}", ignored.message, ignored.digest)),
-                        Fact::Drafted(drafted) => Some(format!("{}\n{}", drafted.message, drafted.digest)),
-                        _ => None,
-                    }),
-                };
-                match known {
-                    None => {
-                        self.taken.insert(id.clone(), with_digest.clone());
-                        return Ok(Some(id));
-                    }
-                    Some(known) if known == with_digest || known == as_shown => return Ok(None),
-                    // The same id with another text: look for it under the longer name.
-                    Some(known) if known.split('\n').next() == native.split('\n').next() => break,
-                    Some(_) => {}
-                }
-            }
-        }
-        Ok(None)
     }
 
     /// Takes the new messages of one thread, oldest first: the last one that wants an answer gets it.
@@ -464,7 +430,7 @@ impl<'s> Tick<'s> {
         earlier: &[Message],
     ) -> Result<()> {
         let mut noted: Vec<String> = self.look_at_answer(&mut candidate, &mut planned).into_iter().collect();
-        let Candidate { id, mut message } = candidate;
+        let Candidate { id, mut message, identity } = candidate;
         message.findings.append(&mut planned.findings);
         message.findings.extend(self.look_alike(&message.from));
         // The draft answers the earlier messages of the thread, too, so what they ask for counts as well.
@@ -549,7 +515,7 @@ impl<'s> Tick<'s> {
             context,
         };
         let maker = Maker { brain, exchange };
-        let was_mended = self.add(&mut draft, &message, message.digest(), &recipients, &maker);
+        let was_mended = self.add(&mut draft, &message, &identity, &recipients, &maker);
         let (outcome, why, from) = if was_mended {
             (Outcome::NeedsYou, &draft.machine.why, &message.from.email[..])
         } else {
@@ -617,9 +583,12 @@ impl<'s> Tick<'s> {
         row.id = Some(id);
         row.tier = Some(Tier::High);
         self.rows.push(row);
-        // What cannot be read is told apart by its mistake.
+        // What cannot be read is told apart by its mistake alone: once it can be read, it is a new message.
+        let unreadable =
+            Unreadable { source: wiring.name.clone(), id: native.to_owned(), what: what.to_owned() };
+        let identity = Identity::of_unreadable(&unreadable);
         let maker = Maker { brain: "none".to_owned(), exchange: None };
-        self.add(&mut draft, &message, what.to_owned(), &policy::Recipients::default(), &maker);
+        self.add(&mut draft, &message, &identity, &policy::Recipients::default(), &maker);
         Ok(())
     }
 
@@ -628,7 +597,7 @@ impl<'s> Tick<'s> {
         &mut self,
         draft: &mut Draft,
         message: &Message,
-        digest: String,
+        identity: &Identity,
         recipients: &policy::Recipients,
         maker: &Maker,
     ) -> bool {
@@ -637,7 +606,8 @@ impl<'s> Tick<'s> {
         let path = format!("{DRAFTS}/{}", draft.file_name());
         let fact = Fact::Drafted(Box::new(Drafted {
             message: message.id.clone(),
-            digest,
+            digest: identity.digest.clone(),
+            fetched: identity.fetched.clone(),
             source: draft.machine.source.clone(),
             thread: message.thread.clone(),
             date: message.date.as_ref().map(jiff::Zoned::timestamp),
@@ -667,10 +637,11 @@ impl<'s> Tick<'s> {
     }
 
     fn ignore(&mut self, wiring: &SourceWiring, candidate: Candidate, reason: &str) {
-        let Candidate { id, message } = candidate;
+        let Candidate { id, message, identity } = candidate;
         let ignored = Ignored {
             message: message.id.clone(),
-            digest: message.digest(),
+            digest: identity.digest,
+            fetched: identity.fetched,
             reason: text::one_line(reason, 160),
         };
         self.ignored.push(self.note(&id, &[], Fact::Ignored(ignored)));

@@ -66,7 +66,8 @@ fn cases() -> Vec<Case> {
     };
     let entry = |host: &str, fact: Fact| Entry { at: now, host: host.to_owned(), generation: 1, fact };
     let word = || "x".to_owned();
-    let ignored = || Fact::Ignored(Ignored { message: word(), digest: word(), reason: word() });
+    let ignored =
+        || Fact::Ignored(Ignored { message: word(), digest: word(), fetched: None, reason: word() });
     let withdrawn = |resend: bool| Fact::Withdrawn { reason: word(), resend };
     let deferred =
         |hours: i64| Fact::Deferred { until: now + SignedDuration::from_hours(hours), reason: word() };
@@ -124,6 +125,7 @@ fn drafted() -> Fact {
     Fact::Drafted(Box::new(Drafted {
         message: String::new(),
         digest: String::new(),
+        fetched: None,
         source: String::new(),
         thread: String::new(),
         date: None,

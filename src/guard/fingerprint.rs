@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ring::hmac;
 
 use crate::fold;
+use crate::message::Message;
 
 /// The first line of a list.
 const VERSION: &str = "git-drafts known secrets, version 1";
@@ -77,12 +78,15 @@ impl Key {
 
     /// Returns the keyed hash of what an answer says and to whom.
     pub fn of_content(&self, parts: &[&[u8]]) -> String {
-        let mut all = Vec::new();
-        for part in parts {
-            all.extend((part.len() as u64).to_be_bytes());
-            all.extend(*part);
-        }
-        format!("hmac-sha256:{}", hex(&self.hash("content", &all)))
+        format!("hmac-sha256:{}", hex(&self.hash("content", &with_lengths(parts))))
+    }
+
+    /// Returns the keyed hash of a message as it was fetched: of what [`Message::digest`] is made of, with
+    /// the secrets that stand in it. Whoever has the ledger and not the key learns nothing of them.
+    pub fn of_message(&self, message: &Message) -> String {
+        let Message { from, subject, body, .. } = message;
+        let parts = [&from.email, subject, body].map(|part| part.as_bytes());
+        format!("hmac-sha256:{}", hex(&self.hash("message", &with_lengths(&parts))))
     }
 
     /// Returns the keyed hash of a thread's name.
@@ -390,6 +394,16 @@ fn base64_inside(value: &str, phase: usize) -> String {
     let letters = STANDARD_NO_PAD.encode(&framed);
     let last = framed.len() * 8 / 6;
     letters.get([0, 2, 3][phase]..last).unwrap_or_default().to_owned()
+}
+
+/// Joins parts so that no two lists of them give the same bytes.
+fn with_lengths(parts: &[&[u8]]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for part in parts {
+        all.extend((part.len() as u64).to_be_bytes());
+        all.extend(*part);
+    }
+    all
 }
 
 fn check_line(key: &Key) -> String {

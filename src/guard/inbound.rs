@@ -5,10 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::entry::About;
 use crate::guard::fingerprint::Origin;
 use crate::guard::{Class, Found, Secrets, marked};
-use crate::message::{Address, Message, Unreadable, sha256_hex};
+use crate::message::{Address, Fetched, Message, Unreadable, sha256_hex};
 use crate::secret::{Known, Scanner};
+use crate::text;
 
 /// A value that shows itself in a message. Its debug text never shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +33,9 @@ const ELSEWHERE_CHARS_MIN: usize = 6;
 /// The most different values of one message that are looked for elsewhere: whoever writes thousands
 /// would make room for them in the list of what is known.
 pub const VALUES_MAX: usize = 50;
+
+/// The most messages with one id and different texts that are told apart whatever is taken out of them.
+const SAME_ID_MAX: usize = 16;
 
 /// Returns what shows itself as a secret in a message, and is long enough to be looked for elsewhere:
 /// each value once, those that have the shape of one first, and at most [`VALUES_MAX`].
@@ -58,6 +63,100 @@ fn different_values(scanner: &Scanner, message: &Message) -> Vec<Value> {
     values
 }
 
+/// What the ledger may know a message by.
+#[derive(Clone)]
+pub struct Identity {
+    /// Its id as it came, which may have a secret in it: for comparing and deriving alone.
+    native: String,
+    /// Its id as it is noted.
+    pub message: String,
+    /// Its digest without its secrets; of a message that cannot be read, what is wrong with it.
+    pub digest: String,
+    /// The digest at a time when nothing was known but shapes.
+    shown_digest: String,
+    /// The keyed hash of it as it came, whatever is taken out; none where it could not be read at all.
+    pub fetched: Option<String>,
+}
+
+impl Identity {
+    /// Makes the identity of what its source could not read.
+    pub fn of_unreadable(unreadable: &Unreadable) -> Self {
+        let Unreadable { id, what, .. } = unreadable;
+        let what = text::one_line(what, 200);
+        Self {
+            native: id.clone(),
+            message: id.clone(),
+            digest: what.clone(),
+            shown_digest: what,
+            fetched: None,
+        }
+    }
+
+    /// Tells whether a message of which this was noted has the same id.
+    pub fn has_id(&self, known: &About<'_>) -> bool {
+        known.message == self.message || known.message == self.native
+    }
+
+    /// Tells whether it is the message of which this was noted.
+    ///
+    /// The digests tell it where the key was lost, or nothing was noted that needs one.
+    pub fn is(&self, known: &About<'_>) -> bool {
+        let is_as_it_came = self.fetched.is_some() && known.fetched == self.fetched.as_deref();
+        let reads_the_same = known.digest == self.digest || known.digest == self.shown_digest;
+        self.has_id(known) && (is_as_it_came || reads_the_same)
+    }
+
+    /// Returns what the first entry of its story says about it.
+    pub fn about(&self) -> About<'_> {
+        let Self { message, digest, fetched, .. } = self;
+        About { message, digest, fetched: fetched.as_deref() }
+    }
+
+    /// Returns what the draft's id is derived from: the first of these that no other message has.
+    ///
+    /// They are numbered, so that they are the same whatever is taken out; but the second is
+    /// [`Identity::name_by_text`].
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let numbered = (2..=SAME_ID_MAX).map(|number| format!("{}\n{number}", self.message));
+        [self.message.clone(), self.name_by_text()].into_iter().chain(numbered)
+    }
+
+    /// Returns the name of a message that an earlier program told apart by its text, and of one whose
+    /// other names are all taken.
+    pub fn name_by_text(&self) -> String {
+        format!("{}\n{}", self.message, self.digest)
+    }
+
+    /// Returns the name that it may have had before a secret was seen in its id.
+    pub fn name_before(&self) -> Option<&str> {
+        (self.native != self.message).then_some(&self.native)
+    }
+}
+
+/// Takes the secrets out of what a source gave; returns what the ledger may know it by, too.
+pub fn without_secrets(fetched: Fetched, secrets: &Secrets) -> (Fetched, Identity) {
+    let mut message = match fetched {
+        Ok(message) => message,
+        Err(unreadable) => {
+            let identity = Identity::of_unreadable(&unreadable);
+            return (Err(unreadable), identity);
+        }
+    };
+    let (native, as_it_came) = (message.id.clone(), Some(secrets.key.of_message(&message)));
+    let thread = secrets.key.of_thread(&message.source, &message.thread);
+    match take_out(&mut message, secrets, &thread) {
+        Ok(shown_digest) => {
+            let (id, digest) = (message.id.clone(), message.digest());
+            let identity = Identity { native, message: id, digest, shown_digest, fetched: as_it_came };
+            (Ok(message), identity)
+        }
+        Err(unreadable) => {
+            let identity = Identity { native, fetched: as_it_came, ..Identity::of_unreadable(&unreadable) };
+            (Err(unreadable), identity)
+        }
+    }
+}
+
 /// Takes every secret out of a message: those that show themselves, and those that are known in it.
 ///
 /// `thread` is the keyed hash of the message's thread. Returns the digest of the message without what
@@ -66,7 +165,7 @@ fn different_values(scanner: &Scanner, message: &Message) -> Vec<Value> {
 /// # Errors
 /// A secret stands where nothing can be taken out: in its id, in its thread's, or in an address. Or there
 /// are more different ones than are looked for elsewhere: then one could stand in it once more.
-pub fn take_out(message: &mut Message, secrets: &Secrets, thread: &str) -> Result<String, Unreadable> {
+fn take_out(message: &mut Message, secrets: &Secrets, thread: &str) -> Result<String, Unreadable> {
     let grave = |text: &str| secrets.find_inbound(text, thread).iter().any(|found| found.class > Class::Soft);
     let people = |people: &[Address]| people.iter().any(|one| grave(&one.email));
     if grave(&message.id)

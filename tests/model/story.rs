@@ -145,6 +145,7 @@ fn entry(noted: Noted) -> Entry {
         Kind::Drafted => Fact::Drafted(Box::new(Drafted {
             message: word(),
             digest: word(),
+            fetched: None,
             source: word(),
             thread: word(),
             date: None,

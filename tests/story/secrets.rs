@@ -180,6 +180,58 @@ fn a_state_folder_that_is_lost_makes_no_second_draft() {
 }
 
 #[test]
+fn a_rule_that_comes_or_goes_makes_no_second_draft() {
+    let desk = with_rules("");
+    let body = "Where is my invoice? My badge is acme-0a1b2c3d.\n";
+    desk.receive(&Mail { id: "a@x", subject: "Invoice", body, ..Mail::default() });
+    // The same id with another text, and one whose badge stands in its id.
+    desk.receive(&Mail { id: "a@x", subject: "Again", body: "Take acme-11111111!\n", ..Mail::default() });
+    desk.receive(&Mail { id: "acme-22222222@x", subject: "Badge", ..Mail::default() });
+    let many: String = (0..60).map(|number| format!("acme-{number:08x}\n")).collect();
+    desk.receive(&Mail { id: "b@x", subject: "Badges", body: &many, ..Mail::default() });
+    desk.receive(&Mail {
+        id: "c@x",
+        subject: "News of acme-33333333",
+        headers: "Precedence: bulk\nList-Id: <news.example.org>\n",
+        ..Mail::default()
+    });
+    desk.tick();
+    assert!(desk.seen().contains("[ignored]"), "{}", desk.seen());
+    assert_eq!(desk.files().len(), 3, "{}", desk.seen());
+    for rules in [BADGE, "", BADGE] {
+        write_rules(&desk, rules);
+        desk.tick();
+        assert_eq!((desk.seen().as_str(), desk.files().len()), ("", 3), "{rules}");
+    }
+    // What is noted of a message as it came says nothing without the key.
+    let noted = desk.shell("git log -p --format= ledger -- '*.toml' | grep -c 'fetched = .hmac-sha256:'");
+    assert_eq!(noted.out.trim(), "5");
+    desk.shell("rm -r ../.state/git-drafts/*/secrets").succeeds();
+    write_rules(&desk, "");
+    desk.tick();
+    assert_eq!((desk.seen().as_str(), desk.files().len()), ("", 3), "its text tells it without the key");
+}
+
+#[test]
+fn a_message_that_was_seen_is_seen_whatever_is_taken_out_of_it_since() {
+    let desk = with_rules("");
+    desk.receive(&Mail { id: "a@x", subject: "Invoice", body: "Where is my invoice?\n", ..Mail::default() });
+    desk.receive(&Mail {
+        id: "b@x",
+        from: "Eve <eve@example.org>",
+        subject: "Mine, too",
+        body: "And mine? I am acme-0a1b2c3d.\n",
+        headers: "In-Reply-To: <a@x>\nReferences: <a@x>\n",
+    });
+    desk.tick();
+    assert_eq!(desk.files().len(), 2, "{}", desk.seen());
+    desk.approve("invoice").commit_quietly("yes");
+    write_rules(&desk, BADGE);
+    desk.send();
+    assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
+}
+
+#[test]
 fn what_is_kept_of_secrets_is_for_the_owner_alone() {
     let desk = Desk::new();
     desk.receive(&Mail { body: &format!("Password: {}\n", password()), ..Mail::default() }).tick();
@@ -633,8 +685,11 @@ fn no_log_has_a_secret_a_message_or_a_prompt_in_it() {
     }
 }
 
-#[test]
-fn a_rule_of_the_operator_takes_out_and_holds() {
+/// A rule that takes a badge for a secret.
+const BADGE: &str = "[[rules]]\nid = \"badge\"\nregex = 'acme-[0-9a-f]{8}'\nkeywords = [\"acme\"]\n";
+
+/// A desk whose wiring names a file of rules, with these in it.
+fn with_rules(rules: &str) -> Desk {
     let desk = Desk::unmade();
     desk.write_wiring(
         "version = 1\n[desk]\npath = \"drafts\"\n[source.mail]\nkind = \"maildir\"\npath = \"mail/inbox\"\n\
@@ -642,11 +697,20 @@ fn a_rule_of_the_operator_takes_out_and_holds() {
          path = \"mail/outbox\"\n[limits]\nmessages_since = \"all\"\n[notify]\nenabled = false\n\
          [secrets]\nextra_rules = \"rules.toml\"\n",
     );
-    let rules = desk.home().join(".config/git-drafts/rules.toml");
-    let rule = "[[rules]]\nid = \"badge\"\nregex = 'acme-[0-9a-f]{8}'\nkeywords = [\"acme\"]\n";
-    fs::write(&rules, rule).unwrap();
-    fs::set_permissions(&rules, fs::Permissions::from_mode(0o600)).unwrap();
+    write_rules(&desk, rules);
     desk.drafts(&["init"]).succeeds();
+    desk
+}
+
+fn write_rules(desk: &Desk, rules: &str) {
+    let path = desk.home().join(".config/git-drafts/rules.toml");
+    fs::write(&path, rules).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn a_rule_of_the_operator_takes_out_and_holds() {
+    let desk = with_rules(BADGE);
     let body = "Where is my invoice for October? My badge is acme-0a1b2c3d.\n";
     desk.receive(&Mail { subject: "Invoice for October", body, ..Mail::default() }).tick();
     let text = desk.text("invoice");

@@ -7,20 +7,12 @@ use crate::commands::Result;
 use crate::commands::secrets::{self, Writer};
 use crate::config::SourceWiring;
 use crate::draft::{self, Draft};
-use crate::entry::Fact;
-use crate::guard::inbound::{self, Value, take_out};
+use crate::entry::About;
+use crate::guard::inbound::{self, Identity, Value};
 use crate::guard::{Class, Secrets};
 use crate::ledger::Note;
-use crate::message::{Fetched, Message, Unreadable};
+use crate::message::{Fetched, Message};
 use crate::plan::{Action, Plan, Tier};
-
-/// A message without its secrets, and its digest of a time when nothing was known but shapes.
-pub struct Clean {
-    /// The message.
-    pub message: Message,
-    /// The digest.
-    pub shown_digest: String,
-}
 
 impl Tick<'_> {
     /// Takes secrets out of all that a source gave, before anything else sees it, and remembers them.
@@ -28,7 +20,7 @@ impl Tick<'_> {
         &mut self,
         wiring: &SourceWiring,
         fetched: Vec<Fetched>,
-    ) -> Result<Vec<std::result::Result<Clean, Unreadable>>> {
+    ) -> Result<Vec<(Fetched, Identity)>> {
         let mut values: Vec<(Value, String)> = Vec::new();
         for message in fetched.iter().flatten() {
             let thread = self.secrets.key.of_thread(&wiring.name, &message.thread);
@@ -39,14 +31,7 @@ impl Tick<'_> {
             );
         }
         self.remember(&values)?;
-        let key = self.secrets.key.clone();
-        let clean = |item: Fetched| {
-            let mut message = item?;
-            let thread = key.of_thread(&wiring.name, &message.thread);
-            let shown_digest = take_out(&mut message, &self.secrets, &thread)?;
-            Ok(Clean { message, shown_digest })
-        };
-        Ok(fetched.into_iter().map(clean).collect())
+        Ok(fetched.into_iter().map(|item| inbound::without_secrets(item, &self.secrets)).collect())
     }
 
     /// Notes the credentials that were fetched, and values that were taken out.
@@ -121,10 +106,11 @@ impl Tick<'_> {
             let (dropped, kept): (Vec<Note>, Vec<Note>) =
                 self.ignored.drain(..).partition(|note| new.answers_too.contains(&note.id));
             self.ignored = kept;
-            let waiting: Vec<&String> =
-                dropped.iter().chain([&new.note]).filter_map(|note| message_of(&note.entry.fact)).collect();
+            let waiting: Vec<About<'_>> =
+                dropped.iter().chain([&new.note]).filter_map(|note| note.entry.fact.about()).collect();
             let rows = self.rows.iter_mut().filter(|row| row.source == source);
-            for row in rows.filter(|row| row.outcome != Outcome::Known && waiting.contains(&&row.message)) {
+            let waits = |row: &Row| waiting.iter().any(|about| about.message == row.message);
+            for row in rows.filter(|row| row.outcome != Outcome::Known && waits(row)) {
                 // What the row said may have the credential in it, too.
                 let why = "one of our own credentials stands in it; the next tick takes it out";
                 *row = Row::new(&source, &row.message, Outcome::Waits, why);
@@ -132,25 +118,5 @@ impl Tick<'_> {
             self.complete.retain(|name| *name != source);
         }
         Ok(())
-    }
-}
-
-/// Returns the native id of the message that a tick noted something of.
-fn message_of(fact: &Fact) -> Option<&String> {
-    match fact {
-        Fact::Drafted(drafted) => Some(&drafted.message),
-        Fact::Ignored(ignored) => Some(&ignored.message),
-        _ => None,
-    }
-}
-
-/// Makes a message of a thread's tail look as a tick would have seen it, and returns both digests by
-/// which the ledger may know it.
-pub fn as_seen(secrets: &Secrets, message: &Message) -> Vec<String> {
-    let mut seen = message.clone();
-    let thread = secrets.key.of_thread(&message.source, &message.thread);
-    match take_out(&mut seen, secrets, &thread) {
-        Ok(shown_digest) => vec![seen.digest(), shown_digest],
-        Err(unreadable) => vec![unreadable.what],
     }
 }
