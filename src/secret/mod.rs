@@ -20,6 +20,7 @@ mod values;
 
 use std::ops::Range;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
@@ -115,8 +116,8 @@ enum Beginning {
     Name,
 }
 
-/// The search for all beginnings, and what each is one of.
-static BEGINNINGS: LazyLock<(AhoCorasick, Vec<Beginning>)> = LazyLock::new(|| {
+/// What is searched for, and what each of it may be the beginning of.
+static LITERALS: LazyLock<(Vec<String>, Vec<Beginning>)> = LazyLock::new(|| {
     let mut literals: Vec<String> = Vec::new();
     let mut beginnings = Vec::new();
     for (index, shape) in SHAPES.iter().enumerate() {
@@ -129,17 +130,32 @@ static BEGINNINGS: LazyLock<(AhoCorasick, Vec<Beginning>)> = LazyLock::new(|| {
         literals.extend([(*word).to_owned(), first.chain(title).collect(), word.to_uppercase()]);
         beginnings.resize(literals.len(), Beginning::Name);
     }
-    let search = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&literals);
-    (search.expect("a few hundred short literals make a small search"), beginnings)
+    (literals, beginnings)
 });
+
+/// The bytes of a process from which on the fastest search is worth the time that it takes to make.
+const MANY_BYTES: usize = 128 * 1024;
+
+/// Returns a search for all beginnings; each finds the same.
+fn search(text: &str) -> &'static AhoCorasick {
+    static FEW: LazyLock<AhoCorasick> = LazyLock::new(|| built(AhoCorasickKind::ContiguousNFA));
+    static MANY: LazyLock<AhoCorasick> = LazyLock::new(|| built(AhoCorasickKind::DFA));
+    static LOOKED_AT: AtomicUsize = AtomicUsize::new(0);
+    let before = LOOKED_AT.fetch_add(text.len(), Ordering::Relaxed);
+    if before.saturating_add(text.len()) < MANY_BYTES { &FEW } else { &MANY }
+}
+
+fn built(kind: AhoCorasickKind) -> AhoCorasick {
+    let search = AhoCorasick::builder().kind(Some(kind)).build(&LITERALS.0);
+    search.expect("a few hundred short literals make a small search")
+}
 
 /// Finds shapes and assignments in a text as it stands.
 fn plain(text: &str) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut named = Vec::new();
-    let (search, beginnings) = &*BEGINNINGS;
-    for found in search.find_overlapping_iter(text) {
-        match beginnings[found.pattern()] {
+    for found in search(text).find_overlapping_iter(text) {
+        match LITERALS.1[found.pattern()] {
             Beginning::Shape(index) => {
                 let hit = SHAPES[index].hit(index, text.as_bytes(), found.start());
                 hits.extend(hit.map(|hit| whole_characters(text, hit)));
@@ -222,6 +238,18 @@ mod tests {
     /// Made up like [`made_up`], with the checksum of GitHub and npm: CRC-32 in base 62.
     fn checked(prefix: &str) -> String {
         made_up(prefix, 30) + ["0H4", "VYC"].concat().as_str()
+    }
+
+    #[test]
+    fn both_searches_find_the_same() {
+        let texts = LITERALS.0.iter().map(|literal| format!("x{literal}x{literal}")).collect::<String>();
+        let [few, many] = [AhoCorasickKind::ContiguousNFA, AhoCorasickKind::DFA].map(|kind| {
+            let found = built(kind);
+            let found = found.find_overlapping_iter(&texts);
+            found.map(|found| (found.start(), found.pattern())).collect::<Vec<_>>()
+        });
+        assert!(few.len() >= 2 * LITERALS.0.len());
+        assert_eq!(few, many);
     }
 
     /// Checks what [`redact`] makes of a text; nothing known.
