@@ -120,6 +120,15 @@ struct Dispatcher<'s, 'c, 'w> {
     tries: BTreeMap<DraftId, usize>,
 }
 
+/// Whether a claim still stands.
+enum Stands {
+    Yes,
+    /// Why not.
+    No(String),
+    /// Something could not be read; what is to be told.
+    Unknown(What),
+}
+
 /// What is known of an earlier attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Earlier {
@@ -208,9 +217,12 @@ impl Dispatcher<'_, '_, '_> {
                         let busy = story.last().and_then(|last| busy_until(last, self.context.now()));
                         let earlier = if busy.is_some() { Earlier::Unknown } else { Earlier::NotThere };
                         match (self.still_stands(&case_of(story)), busy) {
-                            (Ok(()), _) => outbound.extend(self.outbound(id, story, Some(earlier), &secrets)),
-                            (Err(why), Some(until)) => self.later(id, story, until, &why),
-                            (Err(why), None) => notes.push(self.withdrawn(id, story, &why)),
+                            (Stands::Yes, _) => {
+                                outbound.extend(self.outbound(id, story, Some(earlier), &secrets));
+                            }
+                            (Stands::No(why), Some(until)) => self.later(id, story, until, &why),
+                            (Stands::No(why), None) => notes.push(self.withdrawn(id, story, &why)),
+                            (Stands::Unknown(what), _) => self.tell(id, story, what),
                         }
                     }
                     Answer::NotThere => {
@@ -226,14 +238,18 @@ impl Dispatcher<'_, '_, '_> {
                     }
                 },
                 Step::Resend => match self.still_stands(&case_of(story)) {
-                    Ok(()) => outbound.extend(self.outbound(id, story, Some(Earlier::Unknown), &secrets)),
-                    Err(why) => {
+                    Stands::Yes => {
+                        outbound.extend(self.outbound(id, story, Some(Earlier::Unknown), &secrets))
+                    }
+                    Stands::No(why) => {
                         notes.push(self.unsure(id, story, &format!("it may have gone, and now: {why}")))
                     }
+                    Stands::Unknown(what) => self.tell(id, story, what),
                 },
                 Step::Send { blob, .. } => match self.still_stands(&case(blob, false)) {
-                    Ok(()) => outbound.extend(self.outbound(id, story, None, &secrets)),
-                    Err(why) => notes.push(self.withdrawn(id, story, &why)),
+                    Stands::Yes => outbound.extend(self.outbound(id, story, None, &secrets)),
+                    Stands::No(why) => notes.push(self.withdrawn(id, story, &why)),
+                    Stands::Unknown(what) => self.tell(id, story, what),
                 },
                 Step::Claim { blob, generation } => {
                     claims.extend(self.claim_note(&case(blob, true), generation, &mut budget)?);
@@ -301,7 +317,7 @@ impl Dispatcher<'_, '_, '_> {
                 self.later(id, story, until, why);
                 return Ok(None);
             }
-            Err(Stop::Held { why, hint }) => {
+            Err(Stop::Held { why, hint } | Stop::Unread { why, hint }) => {
                 self.tell(id, story, What::Held { why, hint });
                 return Ok(None);
             }
@@ -321,15 +337,18 @@ impl Dispatcher<'_, '_, '_> {
     }
 
     /// Judges a claim again before it goes on: what was revoked or forbidden since is not sent.
-    fn still_stands(&self, case: &Case<'_>) -> std::result::Result<(), String> {
+    ///
+    /// What could not be read leaves the claim as it is: it neither goes on nor is it taken back.
+    fn still_stands(&self, case: &Case<'_>) -> Stands {
         let Some((_, claimed)) = claim(case.story) else {
-            return Err("the ledger has no claim of it".to_owned());
+            return Stands::No("the ledger has no claim of it".to_owned());
         };
         match judgement::judge(case) {
-            Ok(now) if now.commit == claimed.commit && now.attachments == claimed.attachments => Ok(()),
-            Ok(_) => Err("another commit approves it now".to_owned()),
-            Err(Stop::Held { why, .. }) => Err(why),
-            Err(Stop::Later { .. }) => Ok(()),
+            Ok(now) if now.commit == claimed.commit && now.attachments == claimed.attachments => Stands::Yes,
+            Ok(_) => Stands::No("another commit approves it now".to_owned()),
+            Err(Stop::Held { why, .. }) => Stands::No(why),
+            Err(Stop::Unread { why, hint }) => Stands::Unknown(What::Held { why, hint }),
+            Err(Stop::Later { .. }) => Stands::Yes,
         }
     }
 
@@ -348,7 +367,7 @@ impl Dispatcher<'_, '_, '_> {
             Ok(Some((outgoing, errand))) => {
                 let looked =
                     leaving::check(self.context, self.session, secrets, id, &origin.source, &outgoing);
-                if let Err(Stop::Held { why, hint }) = looked {
+                if let Err(Stop::Held { why, hint } | Stop::Unread { why, hint }) = looked {
                     self.tell(id, story, What::Held { why, hint });
                     return None;
                 }

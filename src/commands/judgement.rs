@@ -52,6 +52,14 @@ pub enum Stop {
         /// What to do about it.
         hint: Option<String>,
     },
+    /// Something that it is judged by could not be read, or is not as it has to be: that says nothing about
+    /// the approval.
+    Unread {
+        /// What.
+        why: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
     /// It goes later.
     Later {
         /// When.
@@ -70,19 +78,19 @@ impl Stop {
 /// One draft's own trouble must not stop the others.
 impl From<GitError> for Stop {
     fn from(error: GitError) -> Self {
-        Stop::Held { why: error.to_string(), hint: error.hint() }
+        Stop::Unread { why: error.to_string(), hint: error.hint() }
     }
 }
 
 impl From<CommandError> for Stop {
     fn from(error: CommandError) -> Self {
-        Stop::Held { why: error.to_string(), hint: error.hint() }
+        Stop::Unread { why: error.to_string(), hint: error.hint() }
     }
 }
 
 impl From<crate::ledger::LedgerError> for Stop {
     fn from(error: crate::ledger::LedgerError) -> Self {
-        Stop::Held { why: error.to_string(), hint: error.hint() }
+        Stop::Unread { why: error.to_string(), hint: error.hint() }
     }
 }
 

@@ -183,7 +183,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
                     until = judgement::window_end(&case, claimed.commit);
                     signer = claimed.signer;
                 }
-                Err(Stop::Held { why, .. }) => {
+                Err(Stop::Held { why, .. } | Stop::Unread { why, .. }) => {
                     place = Place::Held;
                     held = Some(why);
                 }

@@ -138,7 +138,7 @@ fn tell_approval(
             };
             match judgement::judge(&case) {
                 Ok(claimed) => Some(claimed),
-                Err(Stop::Held { why, .. }) => {
+                Err(Stop::Held { why, .. } | Stop::Unread { why, .. }) => {
                     context.ui.say(format!("approved, and held back: {why}"));
                     None
                 }
@@ -284,7 +284,9 @@ fn load(context: &Context, session: &Session, desk: &Desk, id: &DraftId) -> Resu
 fn attachments(session: &Session, desk: &Desk, found: &Draft) -> Result<Vec<Attachment>> {
     match judgement::attachments(&session.repository, desk.tip, found) {
         Ok(attachments) => Ok(attachments.into_iter().map(|(attachment, _)| attachment).collect()),
-        Err(Stop::Held { why, hint }) => Err(CommandError::Refused { what: why, hint }),
+        Err(Stop::Held { why, hint } | Stop::Unread { why, hint }) => {
+            Err(CommandError::Refused { what: why, hint })
+        }
         Err(Stop::Later { why, .. }) => Err(CommandError::Refused { what: why.to_owned(), hint: None }),
     }
 }

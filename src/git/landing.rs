@@ -421,7 +421,7 @@ pub fn stage(repository: &Repository, path: &str) -> Result<()> {
 pub fn is_untouched(repository: &Repository, path: &str, blob: ObjectId) -> Result<bool> {
     let on_main = repository.head()? == Head::Branch(MAIN.to_owned());
     let (Some(top), true) = (repository.worktree(), on_main) else { return Ok(true) };
-    Ok(repository.staged(path)? == Some(blob) && holds(&top.join(path), blob))
+    Ok(repository.staged(path)? == Some(blob) && holds(&top.join(path), blob)?)
 }
 
 const INDEX_ASIDE: &str = "index.aside";
@@ -490,32 +490,43 @@ fn obstacle(
         return Some("another version is staged");
     }
     match (content(&top.join(path)), &change.bytes) {
-        (Content::Missing, _) => None,
+        (Err(_), _) => Some("cannot be read in the worktree"),
+        (Ok(Content::Missing), _) => None,
         // Nobody's text: a power cut may leave the name of a file that we had put there, and no content.
-        (Content::Bytes(found), Some(_)) if found.is_empty() => None,
-        (Content::Bytes(found), _) if blob_id(&found) == change.blob => None,
-        _ => Some("another version is in the worktree"),
+        (Ok(Content::Bytes(found)), Some(_)) if found.is_empty() => None,
+        (Ok(Content::Bytes(found)), _) if blob_id(&found) == change.blob => None,
+        (Ok(Content::Bytes(_) | Content::Other), _) => Some("another version is in the worktree"),
     }
 }
 
 enum Content {
     Missing,
     Bytes(Vec<u8>),
-    /// Not a plain file, or not readable: never ours to touch.
+    /// Not a plain file: never ours to touch.
     Other,
 }
 
-fn content(path: &Path) -> Content {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_file() => fs::read(path).map_or(Content::Other, Content::Bytes),
-        Ok(_) => Content::Other,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Content::Missing,
-        Err(_) => Content::Other,
+/// Reads what stands at a path.
+///
+/// # Errors
+/// It could not be read: whoever took that for something else would leave a file behind, or take it for the
+/// operator's.
+fn content(path: &Path) -> io::Result<Content> {
+    let is_missing =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    let read = fs::symlink_metadata(path).and_then(|metadata| match metadata.is_file() {
+        true => fs::read(path).map(Content::Bytes),
+        false => Ok(Content::Other),
+    });
+    match read {
+        Err(error) if is_missing(&error) => Ok(Content::Missing),
+        read => read,
     }
 }
 
-fn holds(path: &Path, blob: ObjectId) -> bool {
-    matches!(content(path), Content::Bytes(bytes) if blob_id(&bytes) == blob)
+fn holds(path: &Path, blob: ObjectId) -> Result<bool> {
+    let content = content(path).map_err(|error| super::unreadable_io(path, &error))?;
+    Ok(matches!(content, Content::Bytes(bytes) if blob_id(&bytes) == blob))
 }
 
 /// Creates a file with its whole content at once, never over another that has any.
@@ -525,7 +536,7 @@ fn holds(path: &Path, blob: ObjectId) -> bool {
 fn place_file(own: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    if matches!(content(path), Content::Bytes(found) if found.is_empty()) {
+    if matches!(content(path)?, Content::Bytes(found) if found.is_empty()) {
         remove_if_there(path)?;
     }
     let placed = match place_nameless(folder, path, bytes) {
@@ -579,12 +590,12 @@ fn gone_path(own: &Path, blob: ObjectId) -> PathBuf {
 
 /// Removes a worktree file if it still holds `blob`: moved aside first, and put back if it does not.
 fn take_away(own: &Path, path: &Path, blob: ObjectId) -> Result<()> {
-    if !holds(path, blob) {
+    if !holds(path, blob)? {
         return Ok(());
     }
     let aside = gone_path(own, blob);
     match fs::rename(path, &aside) {
-        Ok(()) if holds(&aside, blob) => {
+        Ok(()) if holds(&aside, blob)? => {
             reached("file.aside");
             remove(&aside)
         }

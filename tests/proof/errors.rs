@@ -26,9 +26,11 @@ fn check(scene: &Scene, arguments: &[&str], short: usize) -> (usize, usize, Vec<
     let points: Vec<Call> = calls.into_iter().skip(ours).filter(fits).collect();
     let (mut runs, mut unsure, mut wrong) = (0, 0, Vec::new());
     let mut chosen = sample(&points, short);
-    // libgit2 takes an index that it may not look at for none: that one is tried in the short form, too.
-    let is_index = |call: &&Call| call.name == "access" && call.line.contains("index.aside");
-    chosen.extend(points.iter().filter(is_index).filter(|_| !long()).cloned());
+    // What was once taken for something else is tried in the short form, too: an index that libgit2 may not
+    // look at, and a file that is to be taken away.
+    let is_index = |call: &Call| call.name == "access" && call.line.contains("index.aside");
+    let is_file = |call: &Call| call.name == "statx" && call.line.contains("approved.md");
+    chosen.extend(points.iter().filter(|call| is_index(call) || is_file(call)).filter(|_| !long()).cloned());
     let count = chosen.len();
     for (turn, call) in chosen.into_iter().enumerate() {
         let error = ERRORS[turn % ERRORS.len()];

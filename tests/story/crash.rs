@@ -56,6 +56,33 @@ fn interrupted() -> (Desk, String) {
 }
 
 #[test]
+fn a_claim_that_cannot_be_judged_again_waits_and_is_not_taken_back() {
+    let desk = with_sendmail();
+    let id = desk.id("invoice");
+    desk.approve("invoice").commit_quietly("yes");
+    let killed = desk
+        .command(PROGRAM)
+        .arg("send")
+        .env("GIT_DRAFTS_FAILPOINT", "kill:tip.remembered")
+        .output()
+        .unwrap();
+    assert!(!killed.status.success());
+    assert_eq!(desk.story(&id), "drafted claimed");
+    // What it is held against cannot be read for a while.
+    let object = desk.git_says(&["rev-parse", &format!("ledger:{}/{id}/1-drafted.md", &id[..2])]);
+    let (folder, name) = object.trim().split_at(2);
+    let path = desk.path(&format!(".git/objects/{folder}/{name}"));
+    let aside = desk.home().join("aside");
+    fs::rename(&path, &aside).unwrap();
+    desk.send();
+    assert!(desk.seen().contains("[held]"), "{}", desk.seen());
+    assert_eq!((delivered(&desk), desk.story(&id).as_str()), (0, "drafted claimed"));
+    fs::rename(&aside, &path).unwrap();
+    desk.send();
+    assert_eq!((delivered(&desk), desk.story(&id).as_str()), (1, "drafted claimed sending sent"));
+}
+
+#[test]
 fn a_mail_program_gets_an_answer_once() {
     let desk = with_sendmail();
     desk.approve("invoice").commit("yes");

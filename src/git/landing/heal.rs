@@ -80,7 +80,7 @@ pub fn heal(repository: &Repository) -> Result<Healed> {
         (Some((commit, _)), Some(tip)) => repository.descends(tip, *commit)?,
         _ => false,
     };
-    if same_file(&aside, &lock) {
+    if same_file(&aside, &lock)? {
         if landed {
             fs::rename(&lock, &index).map_err(|error| unwritable_io(&index, &error))?;
         } else {
@@ -91,7 +91,7 @@ pub fn heal(repository: &Repository) -> Result<Healed> {
     }
     remove(&aside)?;
     let held = own.join(INDEX_HELD);
-    if same_file(&held, &lock) {
+    if same_file(&held, &lock)? {
         remove(&lock)?;
         healed.lines.push("removed the index lock of a landing that was cut off".to_owned());
         reached("heal.unlocked");
@@ -136,7 +136,7 @@ fn take_back(repository: &Repository, own: &Path, top: &Path, changes: &[Intende
     let mut healed = Vec::new();
     for Intended { puts, blob, path } in changes {
         let file = top.join(path);
-        if *puts && index.get_path(Path::new(path), 0).is_none() && holds(&file, *blob) {
+        if *puts && index.get_path(Path::new(path), 0).is_none() && holds(&file, *blob)? {
             take_away(own, &file, *blob)?;
             healed.push(format!("took back {path}, which had not landed"));
         }
@@ -158,7 +158,7 @@ pub(super) fn catch_up(repository: &Repository, changes: &[Change]) -> Result<bo
         let committed = repository.entry_at(tip, &change.path)?.map(|entry| entry.id);
         let is_staged = index.get_path(Path::new(&change.path), 0).is_some();
         if let (Some(bytes), false, true) = (&change.bytes, is_staged, committed == Some(change.blob))
-            && matches!(content(&path), Content::Missing)
+            && matches!(content(&path).map_err(|error| unreadable_io(&path, &error))?, Content::Missing)
         {
             match place_file(&own, &path, bytes) {
                 Ok(()) => placed.push((path, change.blob)),
@@ -202,7 +202,9 @@ fn bring_back(own: &Path, top: &Path, changes: &[Intended]) -> Result<Vec<String
     let mut healed = Vec::new();
     for Intended { blob, path, .. } in changes {
         let aside = gone_path(own, *blob);
-        if !holds(&aside, *blob) && aside.exists() {
+        let found = content(&aside).map_err(|error| unreadable_io(&aside, &error))?;
+        let is_as_we_put_it = matches!(&found, Content::Bytes(bytes) if blob_id(bytes) == *blob);
+        if !is_as_we_put_it && !matches!(found, Content::Missing) {
             match fs::hard_link(&aside, top.join(path)) {
                 Ok(()) => healed.push(format!("put {path} back, which was changed as it was taken away")),
                 // Somebody made it anew, or is on a branch without the folder; this version is kept where it
@@ -229,7 +231,11 @@ fn remove_stale_ref_lock(repository: &Repository, branch: &str, ours: ObjectId) 
     let lock = lock_of(&repository.git_dir().join(branch));
     // Not for ever: by a clock that was set back it stays young.
     for _ in 0..100 {
-        let Ok(content) = fs::read_to_string(&lock) else { return Ok(false) };
+        let content = match fs::read_to_string(&lock) {
+            Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(unreadable_io(&lock, &error)),
+        };
         let ours = content.trim_end() == ours.to_string();
         if ours || (content.is_empty() && is_old(&lock)) {
             remove(&lock)?;
@@ -249,7 +255,7 @@ fn remove_stale_ref_lock(repository: &Repository, branch: &str, ours: ObjectId) 
 pub fn remove_finished_head_lock(repository: &Repository) -> Result<()> {
     let head = repository.git_dir().join("HEAD");
     let lock = lock_of(&head);
-    if same_file(&head, &lock) { remove(&lock) } else { Ok(()) }
+    if same_file(&head, &lock)? { remove(&lock) } else { Ok(()) }
 }
 
 /// Removes the lock file of a branch that only we write, if it is older than any write of ours takes.
@@ -338,7 +344,9 @@ pub fn taken_away(repository: &Repository) -> Vec<PathBuf> {
 pub fn is_ours(repository: &Repository, lock: &Path) -> bool {
     let own = repository.own_dir();
     if *lock == lock_of(&index_path(repository)) {
-        return [INDEX_ASIDE, INDEX_HELD].iter().any(|name| same_file(&own.join(name), lock));
+        return [INDEX_ASIDE, INDEX_HELD]
+            .iter()
+            .any(|name| same_file(&own.join(name), lock).unwrap_or(false));
     }
     let Ok(Some((commit, _))) = read_intent(&own) else { return false };
     let content = fs::read_to_string(lock).unwrap_or_default();
@@ -384,20 +392,20 @@ fn heal_worktree(
         };
         let staged = index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id));
         let file = top.join(path);
+        let found = content(&file).map_err(|error| unreadable_io(&file, &error))?;
+        let is_ours = matches!(&found, Content::Bytes(bytes) if blob_id(bytes) == *blob);
         match (puts, landed) {
-            (true, true) if committed == Some(*blob) && staged.is_none() && holds(&file, *blob) => {
+            (true, true) if committed == Some(*blob) && staged.is_none() && is_ours => {
                 restage.push((path, Some(*blob)));
             }
-            (true, false) if committed.is_none() && staged.is_none() && holds(&file, *blob) => {
+            (true, false) if committed.is_none() && staged.is_none() && is_ours => {
                 take_away(own, &file, *blob)?;
                 mended.lines.push(format!("took back {path}, which had not landed"));
             }
-            (false, true) if committed.is_none() && (staged == Some(*blob) || holds(&file, *blob)) => {
-                match content(&file) {
-                    // The operator's own version stays, and so does what is staged of it.
-                    Content::Bytes(bytes) if blob_id(&bytes) != *blob => continue,
-                    Content::Other => continue,
-                    Content::Bytes(_) | Content::Missing => {}
+            (false, true) if committed.is_none() && (staged == Some(*blob) || is_ours) => {
+                // The operator's own version stays, and so does what is staged of it.
+                if !is_ours && !matches!(found, Content::Missing) {
+                    continue;
                 }
                 if staged == Some(*blob) {
                     restage.push((path, None));
@@ -486,9 +494,13 @@ fn read_intent(own: &Path) -> Result<Option<Intent>> {
     Ok(commit.map(|commit| (commit, changes)))
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (fs::symlink_metadata(a), fs::symlink_metadata(b)) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
-    }
+/// Tells whether two paths name one file; a lock that could not be looked at may be ours.
+fn same_file(a: &Path, b: &Path) -> Result<bool> {
+    let identity = |path: &Path| match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some((metadata.dev(), metadata.ino()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable_io(path, &error)),
+    };
+    let (a, b) = (identity(a)?, identity(b)?);
+    Ok(a.is_some() && a == b)
 }
