@@ -31,9 +31,10 @@ use super::{
 use crate::failpoint::reached;
 use crate::id::ObjectId;
 
+pub(crate) use heal::KEPT;
 pub use heal::{
-    Healed, empty_objects, heal, is_ours, leftovers, lost, note_lost, remove_empty_object,
-    remove_empty_objects, remove_finished_head_lock, remove_own_ref_lock, restarted, taken_away,
+    Healed, heal, is_ours, leftovers, lost, note_lost, remove_finished_head_lock, remove_own_ref_lock,
+    restarted, taken_away,
 };
 
 /// One path that shall change, and the blob that it is all about.

@@ -9,6 +9,7 @@ pub mod hooks;
 pub mod landing;
 pub mod lease;
 pub mod lock;
+pub mod loose;
 pub mod objects;
 pub mod operations;
 pub mod program;

@@ -12,7 +12,7 @@ use flate2::write::ZlibEncoder;
 use jiff::Timestamp;
 use sha1::{Digest, Sha1};
 
-use super::landing::remove_empty_object;
+use super::loose;
 use super::{GitError, MACHINE_EMAIL, MACHINE_NAME, Repository, Result, from_oid, to_oid, unwritable};
 use super::{landing, lease};
 use crate::failpoint::reached;
@@ -173,7 +173,7 @@ impl<'r> Batch<'r> {
         for (kind, bytes) in &self.objects {
             let id = object_id(*kind, bytes);
             // A power cut may have left its name without its content, and git takes that for present.
-            remove_empty_object(self.repository, id)?;
+            loose::remove_if_empty(self.repository, id)?;
             if odb.exists(to_oid(id)) {
                 continue;
             }

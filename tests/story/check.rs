@@ -284,6 +284,35 @@ fn an_object_that_is_missing_or_empty_is_told() {
     assert!(!desk.path(empty).exists());
 }
 
+#[test]
+fn an_object_without_its_end_is_put_out_of_the_way_after_a_power_cut() {
+    let desk = with_answer();
+    desk.approve("invoice").commit_quietly("yes");
+    let id = desk.id("invoice");
+    let blob = desk.git_says(&["rev-parse", &format!("ledger:{}/{id}/1-drafted.md", &id[..2])]);
+    let path = desk.path(&format!(".git/objects/{}/{}", &blob[..2], &blob[2..]));
+    let whole = fs::read(&path).unwrap();
+    let cut = || {
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    };
+    cut();
+    assert!(
+        wrong(&desk).contains("objects.cut wrong: there is 1 object without its end, which a power cut left")
+    );
+    // The machine starts anew: the sender does not read it for ever, and sends nothing without it.
+    fs::remove_file(desk.path(".git/drafts/boot")).unwrap();
+    desk.drafts(&["send"]);
+    assert_eq!((desk.sent().len(), desk.story(&id).as_str()), (0, "drafted"), "{}", desk.seen());
+    assert!(!path.exists());
+    let kept = desk.path(&format!(".git/drafts/kept-{blob}"));
+    assert_eq!(fs::read(&kept).unwrap().len(), whole.len() / 2);
+    // It comes back from a backup.
+    fs::write(&path, &whole).unwrap();
+    desk.send();
+    assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
+}
+
 // Locks and leftovers
 
 #[test]

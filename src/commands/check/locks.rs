@@ -13,10 +13,11 @@ use super::place;
 use crate::desk::Desk;
 use crate::git::health::Lock;
 use crate::git::lock::OwnLock;
+use crate::git::loose::{self, Broken};
 use crate::git::objects::blob_id;
 use crate::git::{LEDGER, landing};
 use crate::ledger::Ledger;
-use crate::ui::{counted, span};
+use crate::ui::span;
 
 /// A lock that nobody alive can hold is dead when it is older than this: no git works for so long on one.
 const DEAD_AFTER: Duration = Duration::from_mins(10);
@@ -59,7 +60,7 @@ fn whose(facts: &Facts) -> Whose {
     }
 }
 
-/// Looks at git's locks, at what a landing left and at empty objects; mends what is safe where asked to.
+/// Looks at git's locks, at what a landing left and at broken objects; mends what is safe where asked to.
 pub fn look(look: &Look<'_>, report: &mut Report) {
     let repository = &look.session.repository;
     // Without this lock somebody changes the desk right now, and nothing is left over.
@@ -75,7 +76,7 @@ pub fn look(look: &Look<'_>, report: &mut Report) {
     }
     locks(look, report);
     taken_away(look, report);
-    empty_objects(look, report);
+    broken_objects(look, report);
 }
 
 fn leftovers(look: &Look<'_>, report: &mut Report) {
@@ -194,22 +195,35 @@ fn taken_away(look: &Look<'_>, report: &mut Report) {
     }
 }
 
-fn empty_objects(look: &Look<'_>, report: &mut Report) {
-    let empty = landing::empty_objects(&look.session.repository);
-    if empty.is_empty() {
-        return;
-    }
-    let what = format!("{}, which a power cut left", counted(empty.len(), "empty object"));
-    if !look.fix {
-        return report.wrong(
-            "objects.empty",
-            format!("there are {what}").replace("are 1 ", "is 1 "),
-            "git drafts check --fix",
-        );
-    }
-    match landing::remove_empty_objects(&empty) {
-        Ok(()) => report.mended("objects.empty", format!("removed {what}")),
-        Err(error) => report.error("objects.empty", &error),
+fn broken_objects(look: &Look<'_>, report: &mut Report) {
+    let repository = &look.session.repository;
+    let broken = match loose::broken(repository) {
+        Ok(broken) if broken.is_empty() => return,
+        Ok(broken) => broken,
+        Err(error) => return report.error("objects.unreadable", &error),
+    };
+    let (empty, cut): (Vec<Broken>, Vec<Broken>) = broken.into_iter().partition(|object| object.is_empty);
+    for (name, objects, what) in
+        [("objects.empty", empty, "empty object"), ("objects.cut", cut, "object without its end")]
+    {
+        if objects.is_empty() {
+            continue;
+        }
+        let what = match objects.len() {
+            1 => format!("1 {what}"),
+            several => format!("{several} {}", what.replacen("object", "objects", 1)),
+        };
+        let what = format!("{what}, which a power cut left");
+        if !look.fix {
+            let verb = if objects.len() == 1 { "is" } else { "are" };
+            report.wrong(name, format!("there {verb} {what}"), "git drafts check --fix");
+            continue;
+        }
+        match loose::put_away(repository, &objects) {
+            Ok(_) if name == "objects.empty" => report.mended(name, format!("removed {what}")),
+            Ok(_) => report.mended(name, format!("moved {what} to .git/drafts")),
+            Err(error) => report.error(name, &error),
+        }
     }
 }
 

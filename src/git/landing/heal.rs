@@ -16,6 +16,7 @@ use super::{
     index_entry, index_path, lock_of, open_index, place_file, remove, replace, take_away, write_index_aside,
 };
 use crate::failpoint::reached;
+use crate::git::loose;
 use crate::git::objects::{blob_id, remove_dead_keeps};
 use crate::git::{
     Head, MAIN, Repository, Result, from_oid, no_index, unreadable_io, unwritable, unwritable_io,
@@ -26,7 +27,7 @@ use crate::id::ObjectId;
 const LOST: &str = "lost";
 
 /// How the names of files begin that are kept for the operator.
-const KEPT: &str = "kept-";
+pub(crate) const KEPT: &str = "kept-";
 
 /// The start of the machine at which was looked for what a power cut left.
 const BOOT: &str = "boot";
@@ -285,40 +286,11 @@ pub fn restarted(repository: &Repository) -> Result<Vec<String>> {
     if !boot.is_empty() && fs::read_to_string(&note).is_ok_and(|before| before == boot) {
         return Ok(Vec::new());
     }
-    let empty = empty_objects(repository);
-    remove_empty_objects(&empty)?;
+    let mended = loose::put_away(repository, &loose::broken(repository)?)?;
     fs::create_dir_all(&own)
         .and_then(|()| fs::write(&note, boot))
         .map_err(|error| unwritable_io(&note, &error))?;
-    let line =
-        |object: &PathBuf| format!("removed the empty object {}, which a power cut left", object.display());
-    Ok(empty.iter().map(line).collect())
-}
-
-/// Returns the loose objects that a power cut left empty and that git would take for present for ever.
-///
-/// Nobody is writing them: an object gets its name when it is whole.
-pub fn empty_objects(repository: &Repository) -> Vec<PathBuf> {
-    let objects = repository.git_dir().join("objects");
-    let mut found = Vec::new();
-    for shard in 0..=255u8 {
-        let Ok(listing) = fs::read_dir(objects.join(format!("{shard:02x}"))) else { continue };
-        for file in listing.flatten() {
-            let name = file.file_name();
-            let is_object = name
-                .to_str()
-                .is_some_and(|name| name.len() == 38 && name.bytes().all(|b| b.is_ascii_hexdigit()));
-            if is_object && file.metadata().is_ok_and(|found| found.is_file() && found.len() == 0) {
-                found.push(file.path());
-            }
-        }
-    }
-    found
-}
-
-/// Removes what [`empty_objects`] found.
-pub fn remove_empty_objects(objects: &[PathBuf]) -> Result<()> {
-    objects.iter().try_for_each(|path| remove(path))
+    Ok(mended)
 }
 
 /// Returns the files of ours that a landing which was cut off has left.
@@ -352,17 +324,6 @@ pub fn is_ours(repository: &Repository, lock: &Path) -> bool {
     let content = fs::read_to_string(lock).unwrap_or_default();
     *lock == lock_of(&repository.git_dir().join(MAIN))
         && (content.is_empty() || content.trim_end() == commit.to_string())
-}
-
-/// Removes the loose file of an object if it is empty; tells whether it was.
-pub fn remove_empty_object(repository: &Repository, id: ObjectId) -> Result<bool> {
-    let name = id.to_string();
-    let path = repository.git_dir().join("objects").join(&name[..2]).join(&name[2..]);
-    let is_empty = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == 0);
-    if is_empty {
-        remove(&path)?;
-    }
-    Ok(is_empty)
 }
 
 /// What [`heal_worktree`] did.
