@@ -614,8 +614,8 @@ fn a_desktop_that_cannot_be_reached_is_told() {
 #[test]
 fn a_state_folder_that_cannot_be_written_is_told() {
     let desk = with_answer();
-    let folder = desk.shell("echo ../.state/git-drafts/*").succeeds().out;
-    let folder = desk.path(folder.trim());
+    let folder = desk.shell("echo ../.state/git-drafts/*/").succeeds().out;
+    let folder = desk.path(folder.trim().trim_end_matches('/'));
     fs::rename(&folder, desk.home().join("kept")).unwrap();
     fs::write(&folder, "").unwrap();
     assert!(wrong(&desk).contains("state wrong:"), "{}", wrong(&desk));

@@ -175,7 +175,7 @@ fn a_pause_in_the_middle_of_many_sends_stops_the_rest() {
 #[test]
 fn a_pause_in_the_middle_of_a_batch_leaves_no_doubt_about_the_rest() {
     let hub = StateHub::start();
-    let desk = with_hub(&hub, "dedupes = true");
+    let desk = with_hub(&hub, "dedupes = true\nconcurrency = 1");
     for number in 1..=3 {
         ask(&hub, number);
     }
