@@ -16,7 +16,7 @@ use crate::commands::{
 };
 use crate::diagnostics::{self, Credentials};
 use crate::evidence::Claim;
-use crate::ui::{ColorChoice, Ui};
+use crate::ui::{self, ColorChoice, Ui};
 
 /// git's code for a fatal error.
 const FATAL: u8 = 128;
@@ -34,7 +34,7 @@ pub struct Cli {
 
     /// Use this wiring file
     #[arg(long, value_name = "FILE", env = "GIT_DRAFTS_CONFIG", global = true)]
-    config: Option<PathBuf>,
+    config: Option<OsString>,
 
     /// When to colour
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
@@ -452,6 +452,12 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         diagnostics::start(cli.verbose, &context.credentials, context.state_home().join("git-drafts/log"));
         dispatch(&context, cli.command)
     });
+    let ended = match ui::not_printed() {
+        Some(kind) if ended.is_ok() => {
+            Err(CommandError::System { what: "the output".to_owned(), error: kind.into() })
+        }
+        _ => ended,
+    };
     match ended {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::NeedsYou) => ExitCode::from(1),
@@ -484,7 +490,7 @@ fn context(cli: &Cli, ui: Ui, credentials: Credentials) -> Result<Context> {
             hint: None,
         });
     }
-    let config = cli.config.as_ref().filter(|path| !path.as_os_str().is_empty()).map(|path| here.join(path));
+    let config = cli.config.as_ref().filter(|path| !path.is_empty()).map(|path| here.join(path));
     Ok(Context { ui, directory, config, credentials })
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
+use std::path::Path;
 
 use crate::approval::CommitFacts;
 use crate::delivery::OnDesk;
@@ -293,6 +294,27 @@ fn refuse_twins(files: &mut [DeskFile]) {
     }
 }
 
+/// Reads a draft as it is in the worktree; what is no plain file is not opened, for a pipe has no end and a
+/// link leads elsewhere.
+///
+/// # Errors
+/// That of the file system, [`io::ErrorKind::NotFound`] where there is no file.
+pub fn read_here(file: &Path) -> io::Result<Vec<u8>> {
+    if fs::symlink_metadata(file)?.is_file() {
+        fs::read(file)
+    } else {
+        Err(io::Error::other("it is no plain file"))
+    }
+}
+
+/// Reads a draft as it is in the worktree, as [`read_here`] does.
+///
+/// # Errors
+/// As there, or that it is no UTF-8.
+pub fn read_text_here(file: &Path) -> io::Result<String> {
+    String::from_utf8(read_here(file)?).map_err(|_| io::Error::other("it is not UTF-8"))
+}
+
 /// Returns a draft's text with another status, read from and written to the worktree.
 ///
 /// # Errors
@@ -307,7 +329,7 @@ pub fn set_status(
     };
     let file = top.join(path);
     let failed = |error: io::Error| FileError::new(path, error.to_string());
-    let before = fs::read_to_string(&file).map_err(failed)?;
+    let before = read_text_here(&file).map_err(failed)?;
     let after = draft::with_status(path, &before, status)?;
     if after == before {
         return Ok(false);

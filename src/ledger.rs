@@ -404,8 +404,19 @@ fn is_checked_out(repository: &Repository, _: &Path) -> Result<()> {
 }
 
 fn is_another_clones(repository: &Repository, _: &Path) -> Result<()> {
-    if Snapshot::of(repository)?.sender()?.map(|(_, clone)| clone) != clone_id(repository, false)? {
+    let here = Snapshot::of(repository)?;
+    let (number, clone) = here.sender()?.unzip();
+    if clone != clone_id(repository, false)? {
         return Err(LedgerError::AnotherClone);
+    }
+    // Whoever took over elsewhere is known here as soon as that ledger was fetched, and before it is merged.
+    let desk = repository.entry(here.tree, HEAD_FILE)?;
+    for tip in repository.remote_branches("ledger")? {
+        let there = Snapshot { repository, tip, tree: repository.commit(tip)?.tree };
+        let is_same_desk = repository.entry(there.tree, HEAD_FILE)? == desk;
+        if is_same_desk && there.sender()?.unzip().0 > number {
+            return Err(LedgerError::AnotherClone);
+        }
     }
     Ok(())
 }

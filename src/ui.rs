@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Color, Style};
 use jiff::{SignedDuration, Timestamp};
@@ -45,6 +46,23 @@ pub enum Tone {
 
 /// The longest line that a person may answer with: as much as a terminal takes.
 const LINE_BYTES_MAX: u64 = 4096;
+
+/// Why data could not be printed, the first time that happened; a reader that went away is no reason.
+static NOT_PRINTED: OnceLock<io::ErrorKind> = OnceLock::new();
+
+/// Returns why not all data was printed, if so: whoever keeps it must not take a part for the whole.
+pub fn not_printed() -> Option<io::ErrorKind> {
+    put(io::stdout().flush());
+    NOT_PRINTED.get().copied()
+}
+
+fn put(printed: io::Result<()>) {
+    if let Err(error) = printed
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = NOT_PRINTED.set(error.kind());
+    }
+}
 
 /// The terminal, or what stands in for it.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +137,7 @@ impl Ui {
 
     /// Prints a line of data.
     pub fn out(&self, line: impl Display) {
-        let _ = writeln!(io::stdout(), "{line}");
+        put(writeln!(io::stdout(), "{line}"));
     }
 
     /// Returns the width of the terminal that stdout is, if it is one.
@@ -186,7 +204,7 @@ impl Ui {
 
     /// Prints data as it is, without a line end of our own.
     pub fn raw(&self, bytes: &[u8]) {
-        let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
+        put(io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()));
     }
 
     /// Prints a line of talk.

@@ -58,7 +58,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
 /// Says at once what the commit would say: this cannot be sent as it is.
 fn refuse_unsendable(session: &Session, desk: &Desk, path: &str) -> Result<()> {
     let file = session.repository.worktree().map(|top| top.join(path)).unwrap_or_default();
-    let text = std::fs::read_to_string(&file).map_err(|error| CommandError::system(&file, error))?;
+    let text = desk::read_text_here(&file).map_err(|error| CommandError::system(&file, error))?;
     let draft = Draft::parse(path, &text)?;
     let wrong = policy::obstacles(&session.committed_policy(desk)?, &draft);
     match wrong.first() {

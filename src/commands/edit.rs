@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::{CommandError, Context, Exit, Result, Session};
-use crate::desk::Desk;
+use crate::desk::{self, Desk};
 use crate::draft::Draft;
 use crate::git;
 use crate::id::DraftId;
@@ -53,7 +53,7 @@ pub fn open(context: &Context, session: &Session, desk: &Desk, ids: &[DraftId]) 
     }
     let mut exit = Exit::Done;
     for path in &paths {
-        let file = std::fs::read_to_string(top.join(path))
+        let file = desk::read_text_here(&top.join(path))
             .map_err(|error| CommandError::system(&top.join(path), error))?;
         if let Err(error) = Draft::parse(path, &file) {
             context.ui.error(&error);

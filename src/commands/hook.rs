@@ -17,6 +17,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::early::Early;
 use super::{CommandError, Context, Exit, Result, links, noted_wiring, reject};
+use crate::brain::rules::Catalogue;
 use crate::delivery::OnDesk;
 use crate::desk::{self, Desk};
 use crate::draft::{Draft, Status};
@@ -248,6 +249,7 @@ fn prepare(context: &Context, repository: &Repository, options: &Options) -> Res
     let index = env::var_os("GIT_INDEX_FILE").map(|index| repository.place().join(PathBuf::from(index)));
     let mut preview = look(context, repository, index.as_deref())?;
     preview.wrong.extend(not_as_shown(repository, index.as_deref())?);
+    preview.wrong.extend(broken_settings(repository, index.as_deref())?);
     for doubt in &preview.doubtful {
         context.ui.warn(doubt);
         doubt.hint().iter().for_each(|hint| context.ui.hint(hint));
@@ -346,6 +348,23 @@ fn not_as_shown(repository: &Repository, index: Option<&Path>) -> Result<Vec<cra
                 .with_hint("look at it again: `git drafts review`")
         })
         .collect())
+}
+
+/// Says what is wrong in a policy or a catalogue that is about to be committed: all work would stop at it.
+fn broken_settings(repository: &Repository, index: Option<&Path>) -> Result<Vec<crate::error::FileError>> {
+    let Some(tip) = repository.tip(MAIN)? else { return Ok(Vec::new()) };
+    let mut wrong = Vec::new();
+    for name in [policy::FILE, "routes.toml"] {
+        let staged = repository.in_index(index, name)?;
+        let committed = repository.entry_at(tip, name)?.map(|entry| entry.id);
+        let Some(blob) = staged.filter(|blob| Some(*blob) != committed) else { continue };
+        let text = String::from_utf8_lossy(&repository.read(blob)?).into_owned();
+        match name {
+            policy::FILE => wrong.extend(Policy::parse(name, &text).err()),
+            _ => wrong.extend(Catalogue::load(name, &text).err().into_iter().flatten()),
+        }
+    }
+    Ok(wrong)
 }
 
 /// Says early what the sender would say later; the sender decides.

@@ -69,6 +69,17 @@ pub fn run(context: &Context, folder: Option<&Path>, take_over: bool) -> Result<
             "Wrote the wiring {}; say there where messages come from",
             context.shown(&wiring_path)
         ));
+    } else if let Ok(wiring) = Wiring::load(&wiring_path, &context.home())
+        && !is_same_folder(&wiring.desk.path, repository.place())
+    {
+        ui.warn(format!(
+            "{} names {} as the desk, and two desks that read one inbox both answer it",
+            context.shown(&wiring_path),
+            context.shown(&wiring.desk.path)
+        ));
+        ui.hint(&format!(
+            "set `path` under [desk] to {shown}, or give this desk a wiring of its own: `git drafts --config FILE init {shown}`"
+        ));
     }
     let mut exit = Exit::Done;
     for hook in hooks::install(&repository, &binary()?)? {
@@ -87,6 +98,13 @@ pub fn run(context: &Context, folder: Option<&Path>, take_over: bool) -> Result<
         ui.hint("git config --global user.email you@example.com");
     }
     Ok(exit)
+}
+
+fn is_same_folder(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
 }
 
 /// Tells whether the wiring names signers; one that cannot be read may.

@@ -1,7 +1,6 @@
 //! Gathers what there is to know about every draft that is not finished; `status` and `list` print it.
 
 use std::cmp::Reverse;
-use std::fs;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,7 +9,7 @@ use super::secrets::{self, Make};
 use super::wire::Connectors;
 use super::{Context, Result, Session, links};
 use crate::delivery::{Facts, OnDesk, Step, Waiting, next};
-use crate::desk::Desk;
+use crate::desk::{self, Desk};
 use crate::draft::{Draft, Status};
 use crate::entry::{Drafted, Entry, Fact, drafted};
 use crate::error::FileError;
@@ -243,7 +242,7 @@ enum Here {
 
 fn here(top: &std::path::Path, path: &str, blob: ObjectId) -> Here {
     debug_assert!(path.starts_with(DRAFTS));
-    match fs::read(top.join(path)) {
+    match desk::read_here(&top.join(path)) {
         Ok(bytes) if crate::git::objects::blob_id(&bytes) == blob => Here::Same,
         Ok(bytes) => Here::Changed(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Here::Gone,

@@ -4,8 +4,6 @@
 //! shown, and one commit carries them out. What is not the text that was shown is not approved. It never
 //! sends: the commit's hook rings as for any other commit.
 
-use std::fs;
-
 use super::early::Early;
 use super::overview::{Item, Place, items};
 use super::sheet::Sheet;
@@ -264,7 +262,7 @@ fn read(context: &Context, session: &Session, early: &Early, id: &DraftId) -> Re
 /// Returns the blob that the bytes in the worktree are now; none where there is no file.
 fn now(session: &Session, path: &str) -> Result<Option<ObjectId>> {
     let Some(top) = session.repository.worktree() else { return Ok(None) };
-    match fs::read(top.join(path)) {
+    match desk::read_here(&top.join(path)) {
         Ok(bytes) => Ok(Some(blob_id(&bytes))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(CommandError::system(&top.join(path), error)),
@@ -423,7 +421,7 @@ fn approve_shown(session: &Session, decision: &Decision) -> Result<Option<Object
     let repository = &session.repository;
     let Some(top) = repository.worktree() else { return Ok(None) };
     let file = top.join(&decision.path);
-    let bytes = fs::read(&file).map_err(|error| CommandError::system(&file, error))?;
+    let bytes = desk::read_here(&file).map_err(|error| CommandError::system(&file, error))?;
     if blob_id(&bytes) != decision.blob {
         return Ok(None);
     }

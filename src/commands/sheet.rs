@@ -4,14 +4,12 @@
 //! `review`, `show` and `digest` print it. It decides nothing: what is said here early, the hook and the
 //! sender look at again.
 
-use std::fs;
-
 use jiff::Timestamp;
 
 use super::early::Early;
 use super::hook::edited;
 use super::{CommandError, Context, Result, Session, diff, links};
-use crate::desk::{Desk, DeskFile};
+use crate::desk::{self, Desk, DeskFile};
 use crate::draft::{self, Draft};
 use crate::entry::{Drafted, Entry, Fact, drafted};
 use crate::error::{FileError, Hint};
@@ -376,7 +374,7 @@ pub fn message_of(context: &str) -> &str {
 fn here(session: &Session, found: &DeskFile) -> Result<Vec<u8>> {
     if let Some(top) = session.repository.worktree() {
         let file = top.join(&found.path);
-        match fs::read(&file) {
+        match desk::read_here(&file) {
             Ok(bytes) => return Ok(bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(CommandError::system(&file, error)),

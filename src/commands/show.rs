@@ -12,7 +12,7 @@ use crate::config::TransportKind;
 use crate::connector::folder::outbox::Format;
 use crate::connector::{folder, forge, mail};
 use crate::delivery::{OnDesk, generation};
-use crate::desk::Desk;
+use crate::desk::{self, Desk};
 use crate::draft::Draft;
 use crate::entry::{claim, drafted};
 use crate::errand::Errand;
@@ -180,7 +180,7 @@ pub fn current(
     id: &DraftId,
 ) -> Result<(String, String)> {
     if let Some(file) = desk.find(id) {
-        let here = session.repository.worktree().and_then(|top| std::fs::read(top.join(&file.path)).ok());
+        let here = session.repository.worktree().and_then(|top| desk::read_here(&top.join(&file.path)).ok());
         let bytes = match here {
             Some(bytes) => bytes,
             None => session.repository.read(file.blob)?,

@@ -312,13 +312,18 @@ impl Repository {
 
     /// Returns where any remote had a branch when it was last fetched.
     pub fn remote_branch(&self, name: &str) -> Result<Option<ObjectId>> {
+        Ok(self.remote_branches(name)?.into_iter().next())
+    }
+
+    /// Returns where each remote that has a branch had it when it was last fetched.
+    pub fn remote_branches(&self, name: &str) -> Result<Vec<ObjectId>> {
         let pattern = format!("refs/remotes/*/{name}");
         let failed = |error: git2::Error| unreadable(&pattern, &error);
-        let mut found = self.inner.references_glob(&pattern).map_err(failed)?;
-        match found.next() {
-            Some(reference) => Ok(reference.map_err(failed)?.target().map(from_oid)),
-            None => Ok(None),
+        let mut found = Vec::new();
+        for reference in self.inner.references_glob(&pattern).map_err(failed)? {
+            found.extend(reference.map_err(failed)?.target().map(from_oid));
         }
+        Ok(found)
     }
 
     /// Sets a string of the repository's own git configuration.
@@ -541,6 +546,16 @@ impl Repository {
                 id: from_oid(entry.id),
             })
             .collect())
+    }
+
+    /// Returns the blob at a path of an index, the repository's own where none is named.
+    pub fn in_index(&self, index: Option<&Path>, path: &str) -> Result<Option<ObjectId>> {
+        let opened = match index {
+            Some(file) => landing::open_index(file),
+            None => self.inner.index(),
+        };
+        let index = opened.map_err(|error| no_index(&error))?;
+        Ok(index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id)))
     }
 
     /// Returns a git command in this repository, with no `GIT_*` variable of a hook around it.

@@ -185,3 +185,41 @@ fn an_inbox_is_only_read() {
     desk.approve("invoice").commit("yes").drafts(&["run"]).succeeds();
     assert_eq!(look(), before);
 }
+
+#[test]
+fn a_policy_or_a_catalogue_that_cannot_be_read_is_not_committed() {
+    let desk = with_answer();
+    for (file, from, line) in
+        [("drafts.toml", "s/^version/verzion/", "drafts.toml:"), ("routes.toml", "$a[[", "routes.toml:")]
+    {
+        desk.shell(&format!("sed -i '{from}' {file}")).succeeds();
+        desk.try_git(&["commit", "-qam", "broken"]).fails(1).says(line);
+        desk.git(&["restore", "--staged", "--worktree", file]);
+    }
+    // An empty variable is none, and the hook looks all the same.
+    desk.with("GIT_DRAFTS_CONFIG", "").shell("sed -i 's/^version/verzion/' drafts.toml").succeeds();
+    desk.try_git(&["commit", "-qam", "broken"]).fails(1).says("drafts.toml:");
+    desk.drafts(&["list"]).succeeds();
+}
+
+#[test]
+fn what_is_no_plain_file_in_the_place_of_a_draft_is_not_opened() {
+    let desk = with_answer();
+    let file = desk.draft("invoice");
+    desk.shell(&format!("rm {file} && mkfifo {file}")).succeeds();
+    desk.drafts(&["status"]).succeeds();
+    desk.drafts(&["approve", &desk.files()[0][7..11]]).fails(128).says("it is no plain file");
+    desk.shell(&format!("rm {file} && ln -s ../README.md {file}")).succeeds();
+    desk.drafts(&["approve", &file[7..11]]).fails(128).says("it is no plain file");
+    assert_eq!(
+        fs::read_to_string(desk.path("README.md")).unwrap(),
+        desk.git_says(&["show", "main:README.md"]) + "\n"
+    );
+}
+
+#[test]
+fn data_that_cannot_be_written_is_no_success() {
+    let desk = with_answer();
+    desk.shell("git drafts digest >/dev/full").fails(128).says("the output");
+    desk.shell("git drafts list | head -c 1").succeeds();
+}

@@ -133,6 +133,8 @@ fn a_clone_without_the_ledger_sends_nothing_and_init_takes_it_from_the_remote() 
     assert_snapshot!(desk.seen(), @"
     Made a drafts repository in ~/clone
     2> took the ledger from the remote; another clone ticks and sends (see --take-over)
+    2> warning: ~/.config/git-drafts/config.toml names ~/drafts as the desk, and two desks that read one inbox both answer it
+    2> hint: set `path` under [desk] to ~/clone, or give this desk a wiring of its own: `git drafts --config FILE init ~/clone`
     ");
     // Two clones that both send would send twice: the other one must say that it is over there.
     desk.drafts(&["send"]).fails(128);
@@ -217,4 +219,26 @@ fn what_was_approved_outlives_reset_and_gc() {
     assert!(desk.git_says(&["show", &format!("ledger:{shard}/{id}/2-claimed.md")]).contains("Hello Ada"));
     desk.drafts(&["run"]).succeeds();
     assert_eq!((desk.sent().len(), desk.files()), (1, Vec::new()));
+}
+
+#[test]
+fn who_has_fetched_that_another_clone_took_over_sends_no_more() {
+    let mut desk = about_to_send();
+    desk.git(&["init", "-q", "--bare", "-b", "main", "../backup.git"]);
+    desk.git(&["remote", "add", "backup", "../backup.git"]).git(&["push", "-q", "backup", "main", "ledger"]);
+    desk.git(&["clone", "-q", "-o", "backup", "../backup.git", "../clone"]);
+    desk.moves_to("clone");
+    desk.with("XDG_STATE_HOME", desk.home().join(".elsewhere"));
+    desk.git(&["fetch", "-q", "backup", "ledger:ledger"]).drafts(&["init", "--take-over"]).succeeds();
+    desk.send();
+    assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
+    desk.git(&["push", "-q", "backup", "ledger"]);
+    // Here the approval still stands, and the ledger does not know that it went.
+    desk.moves_to("drafts");
+    desk.with("XDG_STATE_HOME", desk.home().join(".state"));
+    desk.git(&["fetch", "-q", "backup"])
+        .drafts(&["send"])
+        .fails(128)
+        .says("another clone of this desk ticks and sends");
+    assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
 }

@@ -182,3 +182,20 @@ fn the_machines_own_clearing_is_no_rejection() {
     assert_eq!(desk.story(&id), "drafted claimed sending sent");
     assert_eq!(desk.files(), [""; 0], "the very bytes that were sent are cleared again");
 }
+
+#[test]
+fn a_text_that_nothing_else_has_is_not_rejected_away() {
+    let desk = with_answer();
+    let file = desk.draft("invoice");
+    desk.edit("invoice", "Hello Ada,", "Dear Ada,");
+    desk.drafts(&["reject", &file[7..11]]).fails(128).says("has changes that are not committed");
+    assert!(desk.text("invoice").contains("Dear Ada,"));
+    desk.git(&["add", &file]);
+    // And where the index cannot be written, the file stays, too.
+    fs::write(desk.path(".git/index.lock"), "").unwrap();
+    desk.drafts(&["reject", &file[7..11]]).fails(128).says("another git process holds it");
+    assert!(desk.text("invoice").contains("Dear Ada,"));
+    fs::remove_file(desk.path(".git/index.lock")).unwrap();
+    desk.drafts(&["reject", &file[7..11]]).succeeds();
+    assert!(desk.files().is_empty());
+}
