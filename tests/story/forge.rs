@@ -104,6 +104,28 @@ fn a_later_word_of_somebody_makes_a_draft_stale_and_a_bots_does_not() {
 }
 
 #[test]
+fn what_was_said_before_our_answer_went_out_gets_its_own_draft() {
+    for kind in [Kind::Forgejo, Kind::GitHub] {
+        let forge = Forge::start(kind);
+        forge.opens("ada", "Release", "@sam, which branch is released?");
+        let desk = commenting(&forge);
+        desk.tick();
+        let id = desk.id("release");
+        forge.says("bob", 1, "@sam, and which branch was it before?");
+        desk.approve("release").commit("yes");
+        assert_eq!(desk.story(&id), "drafted claimed stale");
+        desk.drafts(&["resolve", &id, "--resend"]).succeeds();
+        desk.send();
+        assert_eq!((forge.comments_of("sam").len(), desk.files().len()), (1, 0), "{}", desk.seen());
+        desk.tick();
+        assert!(desk.seen().contains("bob <- Re: Release"), "{kind:?}: {}", desk.seen());
+        assert_eq!(desk.files().len(), 1, "what was answered stays known: {}", desk.seen());
+        desk.tick();
+        assert_eq!((desk.seen().as_str(), desk.files().len()), ("", 1));
+    }
+}
+
+#[test]
 fn machines_and_threads_that_are_answered_get_no_draft() {
     let forge = Forge::start(Kind::GitHub);
     forge.opens("renovate[bot]", "Update", "@sam which branch is it?");

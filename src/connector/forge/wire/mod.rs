@@ -15,9 +15,17 @@ use crate::text;
 /// The longest text that is made there; GitHub takes no longer one.
 pub const TEXT_CHARS_MAX: usize = 65_536;
 
+/// How every marker begins.
+const MARKER_START: &str = "<!-- git-drafts:";
+
 /// Returns what is found again of a key: a comment of HTML, which the forge's pages do not show.
 pub fn marker(key: &str) -> String {
-    format!("<!-- git-drafts: {key} -->")
+    format!("{MARKER_START} {key} -->")
+}
+
+/// Tells whether a text holds a marker, of whatever key.
+pub fn carries_marker(text: &str) -> bool {
+    text.contains(MARKER_START)
 }
 
 /// Returns a text with the marker of a key below it.

@@ -6,6 +6,7 @@ use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
 use crate::connector::forge::settings::{Repository, Settings, Take, Thread};
+use crate::connector::forge::wire::carries_marker;
 use crate::connector::forge::wire::read::{self, Issue};
 use crate::message::{Fetched, Message, Unreadable};
 
@@ -34,8 +35,11 @@ impl Seen {
 
 /// Returns what is taken of a repository, oldest first; `since` is when the window begins.
 ///
-/// Left out is what we wrote, what we have answered there since, what stands in an issue that was closed
-/// since, and what `take` does not name. What cannot be read says so in its place.
+/// Left out is what we wrote, what we have answered there by hand since, what stands in an issue that was
+/// closed since, and what `take` does not name. What cannot be read says so in its place.
+///
+/// A comment that we made from a draft answers what the ledger knows of, and nothing that was said meanwhile:
+/// it leaves nothing out.
 pub fn taken(
     settings: &Settings,
     source: &str,
@@ -64,8 +68,12 @@ pub fn taken(
         thread.sort_by_key(when);
         thread.insert(0, issue.message.clone());
         let is_ours = |message: &Message| message.from.email.eq_ignore_ascii_case(&settings.login);
-        let first = thread.iter().rposition(is_ours).map_or(0, |last| last + 1);
+        let is_by_hand = |message: &Message| is_ours(message) && !carries_marker(&message.body);
+        let first = thread.iter().rposition(is_by_hand).map_or(0, |last| last + 1);
         for (place, mut message) in thread.into_iter().enumerate().skip(first) {
+            if is_ours(&message) {
+                continue;
+            }
             let at = when(&message);
             let is_settled = issue.closed_at.is_some_and(|closed_at| at <= Some(closed_at));
             let is_old = since.is_some_and(|since| at < Some(since));
@@ -236,6 +244,19 @@ mod tests {
             &[ours, said(1, "bob", 13, ""), said(2, "bob", 14, "")],
             &["#1#13", "#2#14"],
         );
+    }
+
+    #[test]
+    fn what_was_sent_from_a_draft_hides_nothing_that_was_said_meanwhile() {
+        let issues = [issue(1, "ada", 1, "")];
+        let sent = said(1, "Sam", 12, "it is main\n\n<!-- git-drafts: kqzmwvst.1.3f9c2a71 -->");
+        let by_hand = said(1, "sam", 13, "see above");
+        let bob = said(1, "bob", 11, "");
+        check(&Take::ALL, &issues, &[bob.clone(), sent.clone()], &["#1", "#1#11"]);
+        check(&Take::ALL, &issues, &[bob.clone(), sent.clone(), by_hand], &[]);
+        // Somebody else's marker makes nothing ours.
+        let copied = said(1, "eve", 14, "<!-- git-drafts: kqzmwvst.1.3f9c2a71 -->");
+        check(&Take::ALL, &issues, &[bob, sent, copied], &["#1", "#1#11", "#1#14"]);
     }
 
     #[test]
