@@ -61,7 +61,7 @@ fn requests(settings: &Settings) -> Vec<Request> {
     ];
     for (since, page) in [(None, 1), (since, 3)] {
         requests.push(ask::issues(settings, repository, since, page));
-        requests.push(ask::own_issues(settings, repository, since, page));
+        requests.push(ask::newest_issues(settings, repository, since, page));
         requests.push(ask::comments(settings, repository, since, page));
         requests.push(ask::thread(settings, &thread, since, page));
     }

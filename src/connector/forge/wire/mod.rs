@@ -156,12 +156,12 @@ mod tests {
                 "repos/acme/app/issues/comments?per_page=100&page=1&sort=updated&direction=desc",
             ),
             (
-                ask::own_issues(&forgejo, &repository, None, 1),
-                "repos/acme/app/issues?limit=50&page=1&state=all&type=issues&created_by=sam",
+                ask::newest_issues(&forgejo, &repository, since, 1),
+                "repos/acme/app/issues?limit=50&page=1&since=2026-11-20T12:00:00Z&state=all&type=issues",
             ),
             (
-                ask::own_issues(&github, &repository, None, 1),
-                "repos/acme/app/issues?per_page=100&page=1&state=all&creator=sam",
+                ask::newest_issues(&github, &repository, None, 1),
+                "repos/acme/app/issues?per_page=100&page=1&state=all",
             ),
         ] {
             assert_eq!(pairs(request), told);
