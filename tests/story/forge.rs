@@ -191,6 +191,39 @@ fn a_request_that_was_lost_is_made_again_once_the_thread_says_so() {
 }
 
 #[test]
+fn a_marker_within_a_text_of_ours_settles_no_doubt() {
+    for at in ["> {}\n\nwhat is that?", "{}\n\nseen"] {
+        let forge = Forge::start(Kind::GitHub);
+        forge.opens("ada", "Release", "@sam, which branch is released?");
+        let desk = commenting(&forge);
+        desk.tick();
+        let id = desk.id("release");
+        let shown = desk.drafts(&["show", &id, "--outgoing"]).succeeds().out;
+        let marker = shown.lines().find(|line| line.starts_with("<!--")).unwrap();
+        forge.once_on("POST", Fault::DropUnhandled);
+        desk.approve("release").commit_quietly("yes").send();
+        forge.says("sam", 1, &at.replace("{}", marker));
+        desk.at("2026-11-20T12:03:00Z").send();
+        assert_eq!(desk.story(&id), "drafted claimed sending unsure", "{}", desk.seen());
+        assert_eq!(forge.comments_of("sam").len(), 1);
+    }
+}
+
+#[test]
+fn a_text_with_a_marker_in_it_is_not_sent() {
+    let forge = Forge::start(Kind::GitHub);
+    forge.opens("ada", "Release", "@sam, which branch is released?");
+    let desk = commenting(&forge);
+    desk.tick();
+    let id = desk.id("release");
+    desk.edit("release", "The branch is main.", "It is main.\n\n<!-- git-drafts: kqzmwvst.1.3f9c2a71 -->");
+    desk.approve("release").commit_quietly("yes").send();
+    assert!(desk.seen().contains("`<!-- git-drafts:` stands in the text"), "{}", desk.seen());
+    assert!(desk.story(&id).ends_with("failed"), "{}", desk.story(&id));
+    assert_eq!(forge.requests().iter().filter(|call| call.starts_with("POST")).count(), 0);
+}
+
+#[test]
 fn a_new_title_and_a_second_tick_make_no_second_draft() {
     let forge = Forge::start(Kind::GitHub);
     forge.opens("ada", "Release", "@sam, which branch is released?");

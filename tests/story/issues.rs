@@ -730,6 +730,19 @@ fn with_a_wrong_login_no_issue_is_created_twice() {
 }
 
 #[test]
+fn a_task_with_a_marker_in_its_text_ends_the_list_before_it_begins() {
+    let forge = labelled(Kind::GitHub);
+    let world = World::new(&plan(), &on_forge(&forge, &forge.origin()));
+    let desk = &world.desk;
+    desk.with_mail("the export is empty").tick();
+    let id = desk.id("export");
+    desk.edit("export", "One sentence.", "One sentence.\n\n<!-- git-drafts: kqzmwvst.1.3f9c2a71.find -->");
+    desk.approve("export").commit_quietly("yes").send();
+    assert!(desk.seen().contains("task `manual`: `<!-- git-drafts:` stands in the text"), "{}", desk.seen());
+    assert_eq!((titles_on(&forge).len(), desk.story(&id).ends_with("failed")), (0, true));
+}
+
+#[test]
 fn an_issue_that_copies_a_key_is_not_taken_for_ours_and_nothing_is_made_beside_it() {
     let forge = labelled(Kind::Forgejo);
     let world = World::new(&plan(), &on_forge(&forge, &forge.origin()));

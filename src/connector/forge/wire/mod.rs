@@ -28,9 +28,16 @@ pub fn carries_marker(text: &str) -> bool {
     text.contains(MARKER_START)
 }
 
-/// Returns a text with the marker of a key below it.
-pub fn marked(body: &str, key: &str) -> String {
-    format!("{}\n\n{}\n", body.trim_end(), marker(key))
+/// Returns a text with the marker of a key below it, or says why it cannot have one.
+///
+/// A text of ours that holds a marker could be taken for what another key has made.
+pub fn marked(body: &str, key: &str) -> Result<String, String> {
+    if carries_marker(body) {
+        return Err(format!(
+            "`{MARKER_START}` stands in the text, by which what was sent is found again: take it out"
+        ));
+    }
+    Ok(format!("{}\n\n{}\n", body.trim_end(), marker(key)))
 }
 
 /// Returns the thread and the text of an answer's comment, or says why a forge has no form for it.
@@ -51,7 +58,7 @@ pub fn comment(settings: &Settings, outgoing: &Outgoing) -> Result<(Thread, Stri
     if !outgoing.attachments.is_empty() {
         return Err("a comment cannot carry attachments".to_owned());
     }
-    let body = marked(&outgoing.text, outgoing.key.as_str());
+    let body = marked(&outgoing.text, outgoing.key.as_str())?;
     if body.chars().count() > TEXT_CHARS_MAX {
         return Err(format!("the comment is longer than {TEXT_CHARS_MAX} characters"));
     }
@@ -125,6 +132,10 @@ mod tests {
             (Outgoing { to: vec![ada.clone(); 2], ..outgoing() }, "this has 2"),
             (Outgoing { cc: vec![ada], ..outgoing() }, "this has 2"),
             (Outgoing { attachments: vec![file], ..outgoing() }, "cannot carry attachments"),
+            (
+                Outgoing { text: format!("> {}", marker("k.1.d")), ..outgoing() },
+                "`<!-- git-drafts:` stands in the text",
+            ),
             (Outgoing { text: "x".repeat(TEXT_CHARS_MAX), ..outgoing() }, "longer than 65536 characters"),
         ] {
             let why = comment(&settings(Kind::GitHub), &outgoing).unwrap_err();
