@@ -254,6 +254,21 @@ fn what_was_not_taken_in_whole_is_read_again_although_it_has_not_changed() {
 }
 
 #[test]
+fn more_than_can_be_read_is_said_again_another_day() {
+    let forge = Forge::start(Kind::GitHub);
+    forge.pages_of(1);
+    for number in 0..101 {
+        forge.opens("ada", &format!("Release {number}"), "nobody is asked");
+    }
+    let desk = commenting(&forge);
+    let ticks = [("2026-11-20T12:00:00Z", 1), ("2026-11-20T18:00:00Z", 1), ("2026-11-21T12:00:00Z", 2)];
+    for (now, count) in ticks {
+        desk.at(now).tick();
+        assert_eq!(desk.files().len(), count, "{now}: {}", desk.seen());
+    }
+}
+
+#[test]
 fn a_forge_that_has_enough_is_one_clear_line_and_no_failure() {
     let forge = Forge::start(Kind::GitHub);
     forge.opens("ada", "Release", "@sam, which branch is released?");

@@ -85,7 +85,7 @@ impl Forge {
         let mut all = Vec::new();
         for repository in self.settings.repositories.clone() {
             let seen = self.see(&repository, window, now, &mut next).await?;
-            all.extend(taken::taken(&self.settings, &self.source, &repository, &seen, window.since));
+            all.extend(taken::taken(&self.settings, &self.source, &repository, &seen, window.since, now));
         }
         next.later = self.next.later;
         self.next = next;

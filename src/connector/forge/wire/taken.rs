@@ -35,6 +35,8 @@ impl Seen {
 
 /// Returns what is taken of a repository, oldest first; `since` is when the window begins.
 ///
+/// That there is too much is said anew each day (of UTC, by `now`) while it lasts.
+///
 /// Left out is what we wrote, what we have answered there by hand since, what stands in an issue that was
 /// closed since, and what `take` does not name. What cannot be read says so in its place.
 ///
@@ -46,6 +48,7 @@ pub fn taken(
     repository: &Repository,
     seen: &Seen,
     since: Option<Timestamp>,
+    now: Timestamp,
 ) -> Vec<Fetched> {
     let mut taken: Vec<Fetched> = Vec::new();
     let mut issues: BTreeMap<u64, Issue> = BTreeMap::new();
@@ -87,7 +90,7 @@ pub fn taken(
     if seen.has_more {
         taken.push(Err(Unreadable {
             source: source.to_owned(),
-            id: format!("{repository}: too much"),
+            id: format!("{repository}: too much on {}", now.strftime("%Y-%m-%d")),
             what: format!(
                 "stands for more in {repository} than can be read: set a shorter `messages_since`, or look there"
             ),
@@ -216,7 +219,8 @@ mod tests {
     }
 
     fn taken_of(settings: &Settings, seen: &Seen, since: Option<Timestamp>) -> Vec<Fetched> {
-        taken(settings, "forge", &settings.repositories[0], seen, since)
+        let now = "2026-11-20T13:00:00Z".parse().unwrap();
+        taken(settings, "forge", &settings.repositories[0], seen, since, now)
     }
 
     #[test]
@@ -308,6 +312,7 @@ mod tests {
         let seen = Seen { has_more: true, ..Seen::default() };
         let more = taken_of(&settings(&Take::ALL), &seen, None).remove(0).unwrap_err();
         assert!(more.what.starts_with("stands for more in acme/app than can be read"), "{}", more.what);
+        assert_eq!(more.id, "acme/app: too much on 2026-11-20", "the next day, it is not known");
     }
 
     #[test]
