@@ -399,10 +399,9 @@ fn an_issue_is_opened_once_and_found_by_its_marker() {
     for kind in KINDS {
         let double = Double::start(kind);
         double.has_label("bug");
-        double.opens("eve", "copied", &marker("k.1.t1"));
+        double.opens("eve", "another", "");
         let forge = forge(&double);
         let find = || run(forge.find_issue_by_marker(&repository(), &marker("k.1.t1"), None, now()));
-        // Only our own issues are listed.
         assert_eq!(find(), Found::No);
         let labels = ["bug".to_owned()];
         let body = format!("It breaks.\n\n{}\n", marker("k.1.t1"));
@@ -418,6 +417,18 @@ fn an_issue_is_opened_once_and_found_by_its_marker() {
         let issue = &double.issues()[1];
         assert_eq!((&issue["title"], &issue["body"]), (&json!("It breaks"), &json!(body)));
         assert_eq!(issue["labels"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_wrong_login_is_no_proof_that_no_issue_was_opened() {
+    for kind in KINDS {
+        let double = Double::start(kind);
+        let body = format!("It breaks.\n\n{}\n", marker("k.1.t1"));
+        run(forge(&double).create_issue(&repository(), "It breaks", &body, &[], now()));
+        let wrong = Forge::new("app", Settings { login: "ada".to_owned(), ..settings(&double) }).unwrap();
+        let found = run(wrong.find_issue_by_marker(&repository(), &marker("k.1.t1"), None, now()));
+        assert!(matches!(&found, Found::Unknown { reason } if reason.contains("`login`")), "{found:?}");
     }
 }
 

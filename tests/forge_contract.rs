@@ -56,12 +56,12 @@ fn requests(settings: &Settings) -> Vec<Request> {
     let mut requests = vec![
         ask::issue(settings, &thread),
         ask::labels(settings, repository, 1),
-        ask::create_comment(settings, &thread, &marked("yes", "kqzmwvst.1.3f9c2a71")),
+        ask::create_comment(settings, &thread, &marked("yes", "kqzmwvst.1.3f9c2a71").unwrap()),
         ask::create_issue(settings, repository, "t", "b", labels),
     ];
     for (since, page) in [(None, 1), (since, 3)] {
         requests.push(ask::issues(settings, repository, since, page));
-        requests.push(ask::own_issues(settings, repository, since, page));
+        requests.push(ask::newest_issues(settings, repository, since, page));
         requests.push(ask::comments(settings, repository, since, page));
         requests.push(ask::thread(settings, &thread, since, page));
     }
@@ -133,7 +133,8 @@ fn a_github_of_somebody_else_takes_and_gives_what_ours_does() {
     let (key, other) = (marker("k.1.t1"), marker("k.1.t2"));
     let find = |marker: &str| run(forge().find_issue_by_marker(&repository, marker, Some(now()), now()));
     assert_eq!(find(&key), Found::No);
-    let opened = run(forge().create_issue(&repository, "It breaks", &marked("Here.", "k.1.t1"), &[], now()));
+    let opened =
+        run(forge().create_issue(&repository, "It breaks", &marked("Here.", "k.1.t1").unwrap(), &[], now()));
     let thread = Thread { repository: repository.clone(), number: 1 };
     assert_eq!(opened, Outcome::Delivered { receipt: thread.to_string() });
     assert_eq!(find(&key), Found::Yes { receipt: thread.to_string() });
@@ -141,7 +142,7 @@ fn a_github_of_somebody_else_takes_and_gives_what_ours_does() {
 
     let find = |marker: &str| run(forge().find_comment_by_marker(&thread, marker, now()));
     assert_eq!(find(&other), Found::No);
-    let outcome = run(forge().create_comment(&thread, &marked("**yes**", "k.1.t2"), now()));
+    let outcome = run(forge().create_comment(&thread, &marked("**yes**", "k.1.t2").unwrap(), now()));
     let Outcome::Delivered { receipt } = outcome else { panic!("{outcome:?}") };
     assert_eq!(find(&other), Found::Yes { receipt });
     assert_eq!(find(&key), Found::No);

@@ -70,7 +70,7 @@ fn a_long_inbox_comes_whole_and_in_order() {
     let hub = StateHub::start();
     let ids: Vec<String> = (0..450).map(|_| hub.receive(Message::default())).collect();
     hub.receive(Message { to: "somebody-else".to_owned(), ..Message::default() });
-    let fetched = run(coder(&hub).fetch(&Window::default())).unwrap();
+    let fetched = run(coder(&hub).fetch(&Window::default(), now())).unwrap();
     let fetched: Vec<String> = fetched.into_iter().map(|message| message.unwrap().id).collect();
     assert_eq!(fetched, ids);
     assert_eq!(hub.requests().len(), 5);
@@ -82,7 +82,7 @@ fn a_message_delivered_twice_is_fetched_once() {
     let hub = StateHub::start();
     hub.delivers_twice();
     hub.receive(Message { priority: Some("high".to_owned()), ..Message::default() });
-    let fetched = run(coder(&hub).fetch(&Window::default())).unwrap();
+    let fetched = run(coder(&hub).fetch(&Window::default(), now())).unwrap();
     assert_eq!(fetched.len(), 1);
     assert_eq!(fetched[0].as_ref().unwrap().header("priority"), Some("high"));
 }
@@ -93,7 +93,7 @@ fn a_spoilt_message_is_named_and_the_others_go_on() {
     hub.receive(Message::default());
     hub.receive_json("coder", json!({"id": "x1", "from_agent": "planner", "body": 7}));
     hub.receive(Message::default());
-    let fetched = run(coder(&hub).fetch(&Window::default())).unwrap();
+    let fetched = run(coder(&hub).fetch(&Window::default(), now())).unwrap();
     assert_eq!(fetched.len(), 3);
     let unreadable = fetched[1].as_ref().unwrap_err();
     assert_eq!((unreadable.id.as_str(), unreadable.what.as_str()), ("x1", "`to_agent` is missing"));
@@ -106,7 +106,7 @@ fn what_is_read_is_not_fetched_again() {
     let coder = coder(&hub);
     run(coder.mark_read(&id)).unwrap();
     run(coder.mark_read(&id)).unwrap();
-    assert_eq!(run(coder.fetch(&Window::default())).unwrap().len(), 0);
+    assert_eq!(run(coder.fetch(&Window::default(), now())).unwrap().len(), 0);
     assert_eq!(hub.reads(), ["m1", "m1"]);
 }
 
@@ -186,7 +186,7 @@ fn a_hub_that_is_down_gets_it_later() {
     assert_eq!(until.as_second() - now().as_second(), 60);
     assert!(reason.starts_with(&format!("cannot reach {}: ", hub.url())), "{reason}");
     assert!(matches!(run(coder(&hub).health()), Err(ConnectorError::Away { .. })));
-    assert!(matches!(run(coder(&hub).fetch(&Window::default())), Err(ConnectorError::Away { .. })));
+    assert!(matches!(run(coder(&hub).fetch(&Window::default(), now())), Err(ConnectorError::Away { .. })));
     hub.up();
     run(coder(&hub).health()).unwrap();
     assert_eq!(send(&hub), delivered("m1"));
@@ -247,7 +247,7 @@ fn redirects_are_not_followed() {
         hub.times_on("", 2, Fault::status_with(status, "location", &format!("{}/messages", trap.url())));
         let outcome = send(&hub);
         assert_eq!(matches!(outcome, Outcome::Failed { .. }), status != 303, "{outcome:?}");
-        let error = run(coder(&hub).fetch(&Window::default())).unwrap_err();
+        let error = run(coder(&hub).fetch(&Window::default(), now())).unwrap_err();
         assert!(matches!(error, ConnectorError::Refused { .. }));
     }
     assert!(trap.requests().is_empty());
@@ -257,7 +257,7 @@ fn redirects_are_not_followed() {
 fn an_answer_without_an_end_is_left() {
     let hub = StateHub::start();
     hub.always_on("", Fault::Flood { status: 200 });
-    let error = run(coder(&hub).fetch(&Window::default())).unwrap_err();
+    let error = run(coder(&hub).fetch(&Window::default(), now())).unwrap_err();
     assert!(error.to_string().ends_with("is longer than 8388608 bytes"), "{error}");
     assert!(matches!(run(coder(&hub).health()), Err(ConnectorError::Away { .. })));
 
@@ -289,7 +289,7 @@ fn an_id_that_cannot_be_kept_is_a_message_that_cannot_be_read() {
         hub.receive(Message { id: Some(id.to_owned()), ..Message::default() });
     }
     let coder = coder(&hub);
-    for fetched in run(coder.fetch(&Window::default())).unwrap() {
+    for fetched in run(coder.fetch(&Window::default(), now())).unwrap() {
         assert!(fetched.unwrap_err().id.starts_with("sha256:"));
     }
     let before = hub.requests().len();
@@ -303,17 +303,17 @@ fn an_id_that_cannot_be_kept_is_a_message_that_cannot_be_read() {
 fn a_token_is_carried_and_never_shown() {
     let hub = StateHub::start();
     hub.wants_token("s3cr3t-t0ken");
-    let error = run(coder(&hub).fetch(&Window::default())).unwrap_err();
+    let error = run(coder(&hub).fetch(&Window::default(), now())).unwrap_err();
     assert_eq!(error.to_string(), "the hub answered 401 (a bearer token is needed) when asked for the inbox");
 
     let token = Token::new("s3cr3t-t0ken").unwrap();
     let coder = Hub::new("hub", Settings { token: Some(token), ..settings(&hub) }).unwrap();
-    run(coder.fetch(&Window::default())).unwrap();
+    run(coder.fetch(&Window::default(), now())).unwrap();
     hub.always_on("", Fault::body(403, r#"{"error": {"message": "Bearer s3cr3t-t0ken may not"}}"#));
-    let error = run(coder.fetch(&Window::default())).unwrap_err();
+    let error = run(coder.fetch(&Window::default(), now())).unwrap_err();
     let outcome = run(coder.send(&outgoing("main\n"), now()));
     hub.down();
-    let away = run(coder.fetch(&Window::default())).unwrap_err();
+    let away = run(coder.fetch(&Window::default(), now())).unwrap_err();
     for shown in
         [format!("{coder:?}"), format!("{error} {error:?}"), format!("{outcome:?}"), format!("{away:?}")]
     {

@@ -145,7 +145,7 @@ pub fn hub(bytes: &[u8]) {
     let answer = || Answer::new(status, Vec::new(), body.to_vec(), None);
     let _ = wire::read_health(Ok(answer()));
     let mut inbox = wire::Inbox::default();
-    let _ = inbox.add(fields, "hub", &answer());
+    let _ = inbox.add(fields, "hub", &answer(), Timestamp::UNIX_EPOCH);
     for message in inbox.within(&Window { since: None }).iter().flatten() {
         is_clean(message);
     }
@@ -182,7 +182,8 @@ pub fn forge(bytes: &[u8]) {
         let given = pages.items.len();
         // The same items as issues and as comments: most are one of them at most.
         let seen = Seen { issues: pages.items.clone(), comments: pages.items, ..Seen::default() };
-        let taken = taken::in_order(taken::taken(&settings, "app", &repository, &seen, None));
+        let now = Timestamp::UNIX_EPOCH;
+        let taken = taken::in_order(taken::taken(&settings, "app", &repository, &seen, None, now));
         assert!(taken.len() <= 2 * given);
         for message in taken.iter().flatten() {
             is_clean(message);

@@ -232,7 +232,8 @@ pub fn outgoing_bytes(context: &Context, session: &Session, desk: &Desk, id: &Dr
         return folder::wire::markdown(&outgoing).map_err(|what| CommandError::Refused { what, hint: None });
     }
     if let Some(TransportKind::Forge(forge)) = kind {
-        let text = forge::wire::marked(&outgoing.text, outgoing.key.as_str());
+        let text = forge::wire::marked(&outgoing.text, outgoing.key.as_str())
+            .map_err(|what| CommandError::Refused { what, hint: None })?;
         return Ok(format!("Comment-On: {} at {}\n\n{text}", outgoing.thread, forge.url).into_bytes());
     }
     mail::write::write(&outgoing)

@@ -91,7 +91,7 @@ impl Source {
             }
             Source::Hub(hub) => {
                 hub.health().await?;
-                hub.fetch(window).await
+                hub.fetch(window, now).await
             }
             Source::Forge(forge) => forge.fetch(window, now).await,
             Source::Program(program) => {

@@ -104,6 +104,28 @@ fn a_later_word_of_somebody_makes_a_draft_stale_and_a_bots_does_not() {
 }
 
 #[test]
+fn what_was_said_before_our_answer_went_out_gets_its_own_draft() {
+    for kind in [Kind::Forgejo, Kind::GitHub] {
+        let forge = Forge::start(kind);
+        forge.opens("ada", "Release", "@sam, which branch is released?");
+        let desk = commenting(&forge);
+        desk.tick();
+        let id = desk.id("release");
+        forge.says("bob", 1, "@sam, and which branch was it before?");
+        desk.approve("release").commit("yes");
+        assert_eq!(desk.story(&id), "drafted claimed stale");
+        desk.drafts(&["resolve", &id, "--resend"]).succeeds();
+        desk.send();
+        assert_eq!((forge.comments_of("sam").len(), desk.files().len()), (1, 0), "{}", desk.seen());
+        desk.tick();
+        assert!(desk.seen().contains("bob <- Re: Release"), "{kind:?}: {}", desk.seen());
+        assert_eq!(desk.files().len(), 1, "what was answered stays known: {}", desk.seen());
+        desk.tick();
+        assert_eq!((desk.seen().as_str(), desk.files().len()), ("", 1));
+    }
+}
+
+#[test]
 fn machines_and_threads_that_are_answered_get_no_draft() {
     let forge = Forge::start(Kind::GitHub);
     forge.opens("renovate[bot]", "Update", "@sam which branch is it?");
@@ -169,6 +191,39 @@ fn a_request_that_was_lost_is_made_again_once_the_thread_says_so() {
 }
 
 #[test]
+fn a_marker_within_a_text_of_ours_settles_no_doubt() {
+    for at in ["> {}\n\nwhat is that?", "{}\n\nseen"] {
+        let forge = Forge::start(Kind::GitHub);
+        forge.opens("ada", "Release", "@sam, which branch is released?");
+        let desk = commenting(&forge);
+        desk.tick();
+        let id = desk.id("release");
+        let shown = desk.drafts(&["show", &id, "--outgoing"]).succeeds().out;
+        let marker = shown.lines().find(|line| line.starts_with("<!--")).unwrap();
+        forge.once_on("POST", Fault::DropUnhandled);
+        desk.approve("release").commit_quietly("yes").send();
+        forge.says("sam", 1, &at.replace("{}", marker));
+        desk.at("2026-11-20T12:03:00Z").send();
+        assert_eq!(desk.story(&id), "drafted claimed sending unsure", "{}", desk.seen());
+        assert_eq!(forge.comments_of("sam").len(), 1);
+    }
+}
+
+#[test]
+fn a_text_with_a_marker_in_it_is_not_sent() {
+    let forge = Forge::start(Kind::GitHub);
+    forge.opens("ada", "Release", "@sam, which branch is released?");
+    let desk = commenting(&forge);
+    desk.tick();
+    let id = desk.id("release");
+    desk.edit("release", "The branch is main.", "It is main.\n\n<!-- git-drafts: kqzmwvst.1.3f9c2a71 -->");
+    desk.approve("release").commit_quietly("yes").send();
+    assert!(desk.seen().contains("`<!-- git-drafts:` stands in the text"), "{}", desk.seen());
+    assert!(desk.story(&id).ends_with("failed"), "{}", desk.story(&id));
+    assert_eq!(forge.requests().iter().filter(|call| call.starts_with("POST")).count(), 0);
+}
+
+#[test]
 fn a_new_title_and_a_second_tick_make_no_second_draft() {
     let forge = Forge::start(Kind::GitHub);
     forge.opens("ada", "Release", "@sam, which branch is released?");
@@ -196,6 +251,21 @@ fn what_was_not_taken_in_whole_is_read_again_although_it_has_not_changed() {
     }
     desk.tick();
     assert_eq!(desk.files().len(), 3);
+}
+
+#[test]
+fn more_than_can_be_read_is_said_again_another_day() {
+    let forge = Forge::start(Kind::GitHub);
+    forge.pages_of(1);
+    for number in 0..101 {
+        forge.opens("ada", &format!("Release {number}"), "nobody is asked");
+    }
+    let desk = commenting(&forge);
+    let ticks = [("2026-11-20T12:00:00Z", 1), ("2026-11-20T18:00:00Z", 1), ("2026-11-21T12:00:00Z", 2)];
+    for (now, count) in ticks {
+        desk.at(now).tick();
+        assert_eq!(desk.files().len(), count, "{now}: {}", desk.seen());
+    }
 }
 
 #[test]

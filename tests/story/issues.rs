@@ -713,7 +713,37 @@ fn a_label_that_a_forge_lacks_ends_the_list_and_what_is_there_is_found_again() {
 }
 
 #[test]
-fn an_issue_that_copies_a_key_is_not_taken_for_ours() {
+fn with_a_wrong_login_no_issue_is_created_twice() {
+    let creates: Fits = |call| call.starts_with("POST ") && call.ends_with("/repos/acme/app/issues");
+    for kind in [Kind::Forgejo, Kind::GitHub] {
+        let forge = labelled(kind);
+        let proxy = Proxy::start(&forge.origin());
+        let wrong = on_forge(&forge, &proxy.url()).replace("login = \"sam\"", "login = \"ada\"");
+        let world = World::new(&plan(), &wrong);
+        proxy.spoil(creates, 0, 1, Fault::DropAnswer);
+        let id = approved(&world);
+        world.desk.send();
+        settle(&world.desk);
+        assert_eq!(titles_on(&forge), THREE[..1], "{kind:?}: {}", world.desk.seen());
+        assert_eq!(world.desk.story(&id), "drafted claimed sending unsure", "{kind:?}");
+    }
+}
+
+#[test]
+fn a_task_with_a_marker_in_its_text_ends_the_list_before_it_begins() {
+    let forge = labelled(Kind::GitHub);
+    let world = World::new(&plan(), &on_forge(&forge, &forge.origin()));
+    let desk = &world.desk;
+    desk.with_mail("the export is empty").tick();
+    let id = desk.id("export");
+    desk.edit("export", "One sentence.", "One sentence.\n\n<!-- git-drafts: kqzmwvst.1.3f9c2a71.find -->");
+    desk.approve("export").commit_quietly("yes").send();
+    assert!(desk.seen().contains("task `manual`: `<!-- git-drafts:` stands in the text"), "{}", desk.seen());
+    assert_eq!((titles_on(&forge).len(), desk.story(&id).ends_with("failed")), (0, true));
+}
+
+#[test]
+fn an_issue_that_copies_a_key_is_not_taken_for_ours_and_nothing_is_made_beside_it() {
     let forge = labelled(Kind::Forgejo);
     let world = World::new(&plan(), &on_forge(&forge, &forge.origin()));
     let desk = &world.desk;
@@ -723,6 +753,11 @@ fn an_issue_that_copies_a_key_is_not_taken_for_ours() {
     let key = specs["tasks"][0]["key"].as_str().unwrap();
     forge.opens("eve", "mine", &format!("<!-- git-drafts: {key} -->"));
     desk.send();
-    assert_eq!(titles_on(&forge), ["mine", THREE[0], THREE[1], THREE[2]]);
-    assert_eq!(desk.story(&id), "drafted claimed sending sent");
+    assert_eq!(titles_on(&forge), ["mine"]);
+    assert!(desk.seen().contains("its marker is there, but by somebody else"), "{}", desk.seen());
+    forge.loses(1);
+    desk.drafts(&["resolve", &id, "--resend"]).succeeds();
+    desk.send();
+    assert_eq!(titles_on(&forge), THREE, "{}", desk.seen());
+    assert!(desk.story(&id).ends_with("sent"));
 }

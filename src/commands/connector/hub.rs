@@ -40,7 +40,7 @@ impl Trial<'_> {
         if !report.check("says that it is up", said(hub.health().await)) {
             return;
         }
-        let inbox = hub.fetch(&Window::default()).await;
+        let inbox = hub.fetch(&Window::default(), now).await;
         let unread = inbox.as_ref().map(Vec::len).unwrap_or_default();
         report.check("gives its inbox", said(inbox.map(|_| ())).map(|_| format!("{unread} unread")));
         let key = test_key(now, self.name, 1);

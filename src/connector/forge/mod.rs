@@ -85,7 +85,7 @@ impl Forge {
         let mut all = Vec::new();
         for repository in self.settings.repositories.clone() {
             let seen = self.see(&repository, window, now, &mut next).await?;
-            all.extend(taken::taken(&self.settings, &self.source, &repository, &seen, window.since));
+            all.extend(taken::taken(&self.settings, &self.source, &repository, &seen, window.since, now));
         }
         next.later = self.next.later;
         self.next = next;
@@ -263,8 +263,8 @@ impl Forge {
         now: Timestamp,
     ) -> Found {
         let since = since.map(|since| since - CLOCKS_DIFFER);
-        let issues = |page| ask::own_issues(&self.settings, repository, since, page);
-        match self.pages(issues, &format!("our issues in {repository}"), now).await {
+        let issues = |page| ask::newest_issues(&self.settings, repository, since, page);
+        match self.pages(issues, &format!("the issues of {repository}"), now).await {
             Ok(pages) => answer::found(&pages.items, pages.whole, marker, &self.settings.login, |made| {
                 let number = made.get("number").and_then(Value::as_u64)?;
                 Some(Thread { repository: repository.clone(), number }.to_string())

@@ -42,13 +42,13 @@ impl Hub {
     ///
     /// A message that cannot be read as one says so in its place. An inbox beyond our bounds ends
     /// with an entry that says so, so that nothing is left out silently.
-    pub async fn fetch(&self, window: &Window) -> Result<Vec<Fetched>, ConnectorError> {
+    pub async fn fetch(&self, window: &Window, now: Timestamp) -> Result<Vec<Fetched>, ConnectorError> {
         let mut inbox = wire::Inbox::default();
         let mut cursor = None;
         loop {
             let request = wire::inbox(&self.settings, cursor.as_deref());
             let answer = wire::accept(self.call(&request).await, "for the inbox")?;
-            cursor = inbox.add(&self.settings.fields, &self.source, &answer)?;
+            cursor = inbox.add(&self.settings.fields, &self.source, &answer, now)?;
             if cursor.is_none() {
                 return Ok(inbox.within(window));
             }

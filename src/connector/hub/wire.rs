@@ -194,11 +194,14 @@ pub struct Inbox {
 
 impl Inbox {
     /// Adds a page; returns the cursor of the next one, if there is one within our bounds.
+    ///
+    /// That there are more is said anew each day (of UTC, by `now`) while it lasts.
     pub fn add(
         &mut self,
         fields: &Fields,
         source: &str,
         answer: &Answer,
+        now: Timestamp,
     ) -> Result<Option<String>, ConnectorError> {
         let (messages, next) = read_page(fields, answer)?;
         for value in &messages {
@@ -226,7 +229,7 @@ impl Inbox {
             self.fetched.truncate(MESSAGES_MAX);
             self.fetched.push(Err(Unreadable {
                 source: source.to_owned(),
-                id: "inbox-too-long".to_owned(),
+                id: format!("inbox-too-long-{}", now.strftime("%Y-%m-%d")),
                 what: "the inbox is too long to be read to its end: newer messages wait in the hub"
                     .to_owned(),
             }));
@@ -596,7 +599,7 @@ mod tests {
     fn one_bad_message_does_not_hide_the_others() {
         let mut inbox = Inbox::default();
         let page = json!({"messages": [raw(), {"id": "m2"}, with("id", json!("m3"))], "next_cursor": null});
-        let next = inbox.add(&Fields::default(), "hub", &answer(200, &[], &page.to_string())).unwrap();
+        let next = inbox.add(&Fields::default(), "hub", &answer(200, &[], &page.to_string()), now()).unwrap();
         assert_eq!(next, None);
         let fetched = inbox.within(&Window::default());
         let ids: Vec<&str> = fetched
@@ -611,7 +614,7 @@ mod tests {
 
     fn add(inbox: &mut Inbox, messages: Vec<Value>, next: Value) -> Result<Option<String>, ConnectorError> {
         let page = json!({"messages": messages, "next_cursor": next}).to_string();
-        inbox.add(&Fields::default(), "hub", &answer(200, &[], &page))
+        inbox.add(&Fields::default(), "hub", &answer(200, &[], &page), now())
     }
 
     #[test]
@@ -633,7 +636,9 @@ mod tests {
             (0..).take_while(|n| add(&mut inbox, vec![], json!(n.to_string())).unwrap().is_some()).count();
         assert_eq!(pages, PAGES_MAX - 1);
         let fetched = inbox.within(&Window::default());
-        assert!(fetched[0].as_ref().unwrap_err().what.contains("too long"));
+        let more = fetched[0].as_ref().unwrap_err();
+        assert!(more.what.contains("too long"));
+        assert_eq!(more.id, "inbox-too-long-2026-11-20", "the next day, it is not known");
     }
 
     #[test]
@@ -654,7 +659,7 @@ mod tests {
             (r#"{"messages": {}}"#, "no list `messages`"),
             (r#"{"messages": [], "next_cursor": 7}"#, "a `next_cursor` that is no short text"),
         ] {
-            let error = Inbox::default().add(&fields, "hub", &answer(200, &[], body)).unwrap_err();
+            let error = Inbox::default().add(&fields, "hub", &answer(200, &[], body), now()).unwrap_err();
             assert!(error.to_string().contains(what), "{error}");
         }
     }

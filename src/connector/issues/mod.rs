@@ -66,6 +66,10 @@ impl Sink {
             return Outcome::Failed { reason: "the tasks have no key".to_owned() };
         };
         let mut made: BTreeMap<&str, Made> = BTreeMap::new();
+        // Before the first one is created, rather than in the middle of the list.
+        if let Some((task, reason)) = list.tasks.iter().find_map(|task| Some((task, self.no_form(task)?))) {
+            return told(Outcome::Failed { reason }, task, list, &made);
+        }
         for task in &list.tasks {
             let stopped = |outcome, made: &BTreeMap<&str, Made>| told(outcome, task, list, made);
             let asked = if self.dedupes() { earlier } else { &list.keys };
@@ -113,6 +117,14 @@ impl Sink {
             count if count == list.tasks.len() => Found::Yes { receipt: receipt(list, &made) },
             _ if goes_on => Found::No,
             _ => Found::Unknown { reason: format!("created so far: {}", receipt(list, &made)) },
+        }
+    }
+
+    /// Says why a task has no form there.
+    fn no_form(&self, task: &Task) -> Option<String> {
+        match self {
+            Sink::Null | Sink::Rest(_) => None,
+            Sink::Forge { .. } => forge::wire::marked(&task.body, &task.key).err(),
         }
     }
 
@@ -172,7 +184,8 @@ impl Sink {
                 wire::read_created(rest.client.call(&request).await, now)
             }
             Sink::Forge { forge, repository } => {
-                let body = forge::wire::marked(&wire::with_earlier(&task.body, depends_on), &key);
+                let body = forge::wire::marked(&wire::with_earlier(&task.body, depends_on), &key)
+                    .map_err(|reason| Outcome::Failed { reason })?;
                 match forge.create_issue(repository, &task.title, &body, &task.labels, now).await {
                     Outcome::Delivered { receipt } => Ok(Made { reference: receipt, url: String::new() }),
                     other => Err(other),

@@ -136,8 +136,9 @@ pub fn comment_id(thread: &Thread, id: u64) -> String {
 
 /// Reads whether something with our marker is among `items`; `whole` says whether these are all there are.
 ///
-/// Whoever can write there can copy a marker: one of somebody else's is no arrival. But it is no proof of the
-/// contrary either, since `login` may be wrong.
+/// What we make ends with its marker. Whoever can write there can copy one, and we may quote it: one of
+/// somebody else's, or within a text, is no arrival. But it is no proof of the contrary either, since `login`
+/// may be wrong, and what we made may have been edited there.
 pub fn found(
     items: &[Value],
     whole: bool,
@@ -150,15 +151,22 @@ pub fn found(
         .iter()
         .filter(|item| item.get("body").and_then(Value::as_str).is_some_and(|body| body.contains(marker)))
         .collect();
-    let is_ours = |item: &&&Value| {
+    let is_ours = |item: &Value| {
         let author = item.pointer("/user/login").and_then(Value::as_str);
         author.is_some_and(|author| author.eq_ignore_ascii_case(login))
     };
-    match marked.iter().find(is_ours) {
+    let ends_with_it = |item: &Value| {
+        let last = item.get("body").and_then(Value::as_str).and_then(|body| body.trim_end().lines().last());
+        last == Some(marker)
+    };
+    match marked.iter().find(|item| is_ours(item) && ends_with_it(item)) {
         Some(ours) => match made(ours) {
             Some(receipt) => Found::Yes { receipt },
             None => unknown("it is there, and the forge does not say where"),
         },
+        None if marked.iter().any(|item| is_ours(item)) => unknown(
+            "its marker is there, but not as the last line of what you wrote: was it quoted or edited?",
+        ),
         None if !marked.is_empty() => {
             unknown("its marker is there, but by somebody else: is `login` who the token belongs to?")
         }
@@ -395,6 +403,20 @@ mod tests {
         check_found(json!([other, ours]), true, "yes: acme/app#12#issuecomment-7");
         check_found(json!([copied, ours]), false, "yes: acme/app#12#issuecomment-7");
         check_found(json!([other]), false, "unknown: there is more than can be read");
+        for body in ["> x\n> <!-- k -->", "<!-- k -->\nno", "you wrote <!-- k -->", " <!-- k -->"] {
+            let quoted = said(6, "sam", body);
+            check_found(
+                json!([copied, quoted]),
+                true,
+                "unknown: its marker is there, but not as the last line of what you wrote: was it quoted or edited?",
+            );
+            check_found(json!([quoted, ours]), true, "yes: acme/app#12#issuecomment-7");
+        }
+        check_found(
+            json!([said(5, "sam", "x\r\n\r\n<!-- k -->\r\n")]),
+            true,
+            "yes: acme/app#12#issuecomment-5",
+        );
         check_found(
             json!([copied]),
             true,

@@ -28,8 +28,9 @@ pub fn issues(
     last_changed_first(settings, request.query("state", "all"), "recentupdate")
 }
 
-/// Asks for a page of the issues that we made, the newest first.
-pub fn own_issues(
+/// Asks for a page of a repository's issues, the newest first, whoever made them: a forge that is asked for
+/// those of a wrong `login` would say that there is none.
+pub fn newest_issues(
     settings: &Settings,
     repository: &Repository,
     since: Option<Timestamp>,
@@ -38,8 +39,8 @@ pub fn own_issues(
     let request = listing(settings, get(settings, "/repos/{owner}/{name}/issues", repository), since, page)
         .query("state", "all");
     match settings.kind {
-        Kind::Forgejo => request.query("type", "issues").query("created_by", &settings.login),
-        Kind::GitHub => request.query("creator", &settings.login),
+        Kind::Forgejo => request.query("type", "issues"),
+        Kind::GitHub => request,
     }
 }
 

@@ -15,14 +15,29 @@ use crate::text;
 /// The longest text that is made there; GitHub takes no longer one.
 pub const TEXT_CHARS_MAX: usize = 65_536;
 
+/// How every marker begins.
+const MARKER_START: &str = "<!-- git-drafts:";
+
 /// Returns what is found again of a key: a comment of HTML, which the forge's pages do not show.
 pub fn marker(key: &str) -> String {
-    format!("<!-- git-drafts: {key} -->")
+    format!("{MARKER_START} {key} -->")
 }
 
-/// Returns a text with the marker of a key below it.
-pub fn marked(body: &str, key: &str) -> String {
-    format!("{}\n\n{}\n", body.trim_end(), marker(key))
+/// Tells whether a text holds a marker, of whatever key.
+pub fn carries_marker(text: &str) -> bool {
+    text.contains(MARKER_START)
+}
+
+/// Returns a text with the marker of a key below it, or says why it cannot have one.
+///
+/// A text of ours that holds a marker could be taken for what another key has made.
+pub fn marked(body: &str, key: &str) -> Result<String, String> {
+    if carries_marker(body) {
+        return Err(format!(
+            "`{MARKER_START}` stands in the text, by which what was sent is found again: take it out"
+        ));
+    }
+    Ok(format!("{}\n\n{}\n", body.trim_end(), marker(key)))
 }
 
 /// Returns the thread and the text of an answer's comment, or says why a forge has no form for it.
@@ -43,7 +58,7 @@ pub fn comment(settings: &Settings, outgoing: &Outgoing) -> Result<(Thread, Stri
     if !outgoing.attachments.is_empty() {
         return Err("a comment cannot carry attachments".to_owned());
     }
-    let body = marked(&outgoing.text, outgoing.key.as_str());
+    let body = marked(&outgoing.text, outgoing.key.as_str())?;
     if body.chars().count() > TEXT_CHARS_MAX {
         return Err(format!("the comment is longer than {TEXT_CHARS_MAX} characters"));
     }
@@ -117,6 +132,10 @@ mod tests {
             (Outgoing { to: vec![ada.clone(); 2], ..outgoing() }, "this has 2"),
             (Outgoing { cc: vec![ada], ..outgoing() }, "this has 2"),
             (Outgoing { attachments: vec![file], ..outgoing() }, "cannot carry attachments"),
+            (
+                Outgoing { text: format!("> {}", marker("k.1.d")), ..outgoing() },
+                "`<!-- git-drafts:` stands in the text",
+            ),
             (Outgoing { text: "x".repeat(TEXT_CHARS_MAX), ..outgoing() }, "longer than 65536 characters"),
         ] {
             let why = comment(&settings(Kind::GitHub), &outgoing).unwrap_err();
@@ -148,12 +167,12 @@ mod tests {
                 "repos/acme/app/issues/comments?per_page=100&page=1&sort=updated&direction=desc",
             ),
             (
-                ask::own_issues(&forgejo, &repository, None, 1),
-                "repos/acme/app/issues?limit=50&page=1&state=all&type=issues&created_by=sam",
+                ask::newest_issues(&forgejo, &repository, since, 1),
+                "repos/acme/app/issues?limit=50&page=1&since=2026-11-20T12:00:00Z&state=all&type=issues",
             ),
             (
-                ask::own_issues(&github, &repository, None, 1),
-                "repos/acme/app/issues?per_page=100&page=1&state=all&creator=sam",
+                ask::newest_issues(&github, &repository, None, 1),
+                "repos/acme/app/issues?per_page=100&page=1&state=all",
             ),
         ] {
             assert_eq!(pairs(request), told);

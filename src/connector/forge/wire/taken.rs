@@ -6,6 +6,7 @@ use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
 use crate::connector::forge::settings::{Repository, Settings, Take, Thread};
+use crate::connector::forge::wire::carries_marker;
 use crate::connector::forge::wire::read::{self, Issue};
 use crate::message::{Fetched, Message, Unreadable};
 
@@ -34,14 +35,20 @@ impl Seen {
 
 /// Returns what is taken of a repository, oldest first; `since` is when the window begins.
 ///
-/// Left out is what we wrote, what we have answered there since, what stands in an issue that was closed
-/// since, and what `take` does not name. What cannot be read says so in its place.
+/// That there is too much is said anew each day (of UTC, by `now`) while it lasts.
+///
+/// Left out is what we wrote, what we have answered there by hand since, what stands in an issue that was
+/// closed since, and what `take` does not name. What cannot be read says so in its place.
+///
+/// A comment that we made from a draft answers what the ledger knows of, and nothing that was said meanwhile:
+/// it leaves nothing out.
 pub fn taken(
     settings: &Settings,
     source: &str,
     repository: &Repository,
     seen: &Seen,
     since: Option<Timestamp>,
+    now: Timestamp,
 ) -> Vec<Fetched> {
     let mut taken: Vec<Fetched> = Vec::new();
     let mut issues: BTreeMap<u64, Issue> = BTreeMap::new();
@@ -64,8 +71,12 @@ pub fn taken(
         thread.sort_by_key(when);
         thread.insert(0, issue.message.clone());
         let is_ours = |message: &Message| message.from.email.eq_ignore_ascii_case(&settings.login);
-        let first = thread.iter().rposition(is_ours).map_or(0, |last| last + 1);
+        let is_by_hand = |message: &Message| is_ours(message) && !carries_marker(&message.body);
+        let first = thread.iter().rposition(is_by_hand).map_or(0, |last| last + 1);
         for (place, mut message) in thread.into_iter().enumerate().skip(first) {
+            if is_ours(&message) {
+                continue;
+            }
             let at = when(&message);
             let is_settled = issue.closed_at.is_some_and(|closed_at| at <= Some(closed_at));
             let is_old = since.is_some_and(|since| at < Some(since));
@@ -79,7 +90,7 @@ pub fn taken(
     if seen.has_more {
         taken.push(Err(Unreadable {
             source: source.to_owned(),
-            id: format!("{repository}: too much"),
+            id: format!("{repository}: too much on {}", now.strftime("%Y-%m-%d")),
             what: format!(
                 "stands for more in {repository} than can be read: set a shorter `messages_since`, or look there"
             ),
@@ -208,7 +219,8 @@ mod tests {
     }
 
     fn taken_of(settings: &Settings, seen: &Seen, since: Option<Timestamp>) -> Vec<Fetched> {
-        taken(settings, "forge", &settings.repositories[0], seen, since)
+        let now = "2026-11-20T13:00:00Z".parse().unwrap();
+        taken(settings, "forge", &settings.repositories[0], seen, since, now)
     }
 
     #[test]
@@ -236,6 +248,19 @@ mod tests {
             &[ours, said(1, "bob", 13, ""), said(2, "bob", 14, "")],
             &["#1#13", "#2#14"],
         );
+    }
+
+    #[test]
+    fn what_was_sent_from_a_draft_hides_nothing_that_was_said_meanwhile() {
+        let issues = [issue(1, "ada", 1, "")];
+        let sent = said(1, "Sam", 12, "it is main\n\n<!-- git-drafts: kqzmwvst.1.3f9c2a71 -->");
+        let by_hand = said(1, "sam", 13, "see above");
+        let bob = said(1, "bob", 11, "");
+        check(&Take::ALL, &issues, &[bob.clone(), sent.clone()], &["#1", "#1#11"]);
+        check(&Take::ALL, &issues, &[bob.clone(), sent.clone(), by_hand], &[]);
+        // Somebody else's marker makes nothing ours.
+        let copied = said(1, "eve", 14, "<!-- git-drafts: kqzmwvst.1.3f9c2a71 -->");
+        check(&Take::ALL, &issues, &[bob, sent, copied], &["#1", "#1#11", "#1#14"]);
     }
 
     #[test]
@@ -287,6 +312,7 @@ mod tests {
         let seen = Seen { has_more: true, ..Seen::default() };
         let more = taken_of(&settings(&Take::ALL), &seen, None).remove(0).unwrap_err();
         assert!(more.what.starts_with("stands for more in acme/app than can be read"), "{}", more.what);
+        assert_eq!(more.id, "acme/app: too much on 2026-11-20", "the next day, it is not known");
     }
 
     #[test]
