@@ -49,6 +49,16 @@ pub enum ConnectorError {
     },
 }
 
+impl ConnectorError {
+    /// Changes the words of the other side.
+    pub fn with_words(mut self, change: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            ConnectorError::Away { what } | ConnectorError::Refused { what, .. } => *what = change(what),
+        }
+        self
+    }
+}
+
 impl Hint for ConnectorError {
     fn hint(&self) -> Option<String> {
         match self {
