@@ -143,11 +143,8 @@ impl Source {
     pub async fn close(&self) {
         match self {
             Source::Imap(imap) => imap.close().await,
-            Source::Maildir(_)
-            | Source::Folder(_)
-            | Source::Hub(_)
-            | Source::Forge(_)
-            | Source::Program(_) => {}
+            Source::Program(program) => program.close().await,
+            Source::Maildir(_) | Source::Folder(_) | Source::Hub(_) | Source::Forge(_) => {}
         }
     }
 }
@@ -241,12 +238,12 @@ impl Transport {
     pub async fn close(&self) {
         match self {
             Transport::Smtp(smtp) => smtp.close().await,
+            Transport::Program(program) => program.close().await,
             Transport::Maildir(_)
             | Transport::Folder(_)
             | Transport::Sendmail(_)
             | Transport::Hub(_)
             | Transport::Forge(_)
-            | Transport::Program(_)
             | Transport::Null => {}
         }
     }

@@ -14,7 +14,7 @@ use crate::connector::mail::tests::outgoing;
 use crate::connector::program::process::Start;
 use crate::connector::program::wire::{self, End, Line, Role};
 use crate::connector::program::{Program, Settings};
-use crate::connector::{ConnectorError, Window};
+use crate::connector::{ConnectorError, Transport, Window};
 use crate::outgoing::{Attachment, Capabilities, Found, Outcome};
 
 /// Says hello to whoever asks first.
@@ -304,6 +304,25 @@ fn the_lock_is_held_as_long_as_a_sending_program_lives() {
     assert!(flock(&other, FlockOperation::NonBlockingLockExclusive).is_err());
     fs::write(folder.path().join("gate"), "\n").unwrap();
     flock(&other, FlockOperation::LockExclusive).unwrap();
+}
+
+#[test]
+fn the_lock_is_free_once_the_transport_is_closed_and_it_can_send_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("lock");
+    let delivers = r#"while read -r line; do
+        echo '{"id":1,"ok":{"outcome":"delivered","receipt":"r"}}'; done"#;
+    let transport = Transport::Program(program(&folder, &format!("echo >>starts\n{HELLO}\n{delivers}")));
+    wait(async {
+        // More often than one that breaks is started.
+        for _ in 0..5 {
+            let lock = File::create(&path).unwrap();
+            flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+            assert!(matches!(transport.send(&outgoing(), &lock, now()).await, Outcome::Delivered { .. }));
+            transport.close().await;
+        }
+    });
+    assert_eq!(fs::read_to_string(folder.path().join("starts")).unwrap().lines().count(), 5);
 }
 
 #[test]
