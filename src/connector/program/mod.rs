@@ -219,7 +219,7 @@ impl Program {
 
     /// Starts the program where it does not run, and hears what it can do.
     async fn ready(&self, slot: &mut Slot, lock: Option<&File>) -> Result<(), ConnectorError> {
-        if slot.process.as_mut().is_some_and(Process::runs) {
+        if slot.process.as_ref().is_some_and(Process::runs) {
             return Ok(());
         }
         slot.process = None;

@@ -292,18 +292,22 @@ fn the_lock_is_held_as_long_as_a_sending_program_lives() {
     let path = folder.path().join("lock");
     let lock = File::create(&path).unwrap();
     flock(&lock, FlockOperation::LockExclusive).unwrap();
-    // It leaves one of its own behind, which holds none of its pipes.
+    // It ends, and leaves one of its own behind, which holds none of its pipes.
     let script = format!(
         "{HELLO}\nmkfifo gate; read -r line; (read line <gate) >/dev/null 2>&1 </dev/null &
          echo '{{\"id\":1,\"ok\":{{\"outcome\":\"delivered\",\"receipt\":\"r\"}}}}'; exit 0"
     );
-    let outcome = wait(program(&folder, &script).send(&outgoing(), &lock, now()));
-    assert_eq!(outcome, Outcome::Delivered { receipt: "r".to_owned() });
-    drop(lock);
+    let program = program(&folder, &script);
     let other = File::open(&path).unwrap();
-    assert!(flock(&other, FlockOperation::NonBlockingLockExclusive).is_err());
-    fs::write(folder.path().join("gate"), "\n").unwrap();
-    flock(&other, FlockOperation::LockExclusive).unwrap();
+    wait(async {
+        let outcome = program.send(&outgoing(), &lock, now()).await;
+        assert_eq!(outcome, Outcome::Delivered { receipt: "r".to_owned() });
+        drop(lock);
+        assert!(flock(&other, FlockOperation::NonBlockingLockExclusive).is_err());
+        // What it left behind ends with it, although it has ended by itself.
+        program.close().await;
+    });
+    flock(&other, FlockOperation::NonBlockingLockExclusive).unwrap();
 }
 
 #[test]
