@@ -455,7 +455,7 @@ impl Dispatcher<'_, '_, '_> {
             // A clear no comes from a system that works, and a doubt is told of the draft itself.
             Outcome::Failed { .. } | Outcome::Unsure { .. } => return,
         };
-        let result = result.as_ref().map(|()| ()).map_err(String::as_str);
+        let result = result.as_ref().copied().map_err(String::as_str);
         health::note(&self.session.state, health::Role::Transport, transport, result, self.context.now());
     }
 
