@@ -62,6 +62,28 @@ impl Credentials {
         self.0.read().unwrap_or_else(PoisonError::into_inner).known.clone()
     }
 
+    /// Returns words from outside with `[redacted]` for every credential in them, also for the beginning of
+    /// one that a cut (`…`) left.
+    ///
+    /// Whatever a connector says goes through this before it is kept or shown: a system may echo what it was
+    /// given, and the ledger is for ever.
+    pub fn clean(&self, words: &str) -> String {
+        let fetched = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut clean = String::with_capacity(words.len());
+        let mut after = 0;
+        for hit in fetched.known.hits(words) {
+            clean.push_str(&words[after..hit.start]);
+            clean.push_str(REDACTED);
+            after = hit.end;
+        }
+        clean.push_str(&words[after..]);
+        let Some(stem) = clean.strip_suffix('…') else { return clean };
+        match fetched.values.iter().filter_map(|value| beginning_at_end(stem, value)).max() {
+            Some(length) => format!("{}{REDACTED}…", &stem[..stem.len() - length]),
+            None => clean,
+        }
+    }
+
     /// Returns them, for whoever makes fingerprints of them.
     pub fn values(&self) -> Vec<String> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).values.clone()
@@ -185,6 +207,12 @@ impl<W: Write> Drop for Line<W> {
     }
 }
 
+/// Returns how many bytes of the beginning of `value` a text ends with, if they are enough to tell.
+fn beginning_at_end(text: &str, value: &str) -> Option<usize> {
+    let lengths = value.char_indices().map(|(length, _)| length).skip(Known::LENGTH_MIN);
+    lengths.filter(|&length| text.ends_with(&value[..length])).max()
+}
+
 /// Returns a line with `[redacted]` for every secret in it.
 fn clean(text: &str, known: &Known) -> String {
     let (line, _) = secret::redact(text, known);
@@ -205,6 +233,9 @@ fn clean(text: &str, known: &Known) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     #[test]
@@ -225,5 +256,21 @@ mod tests {
         drop(line);
         assert_eq!(String::from_utf8(out).unwrap(), "INFO took [redacted] and [redacted], then short\n");
         assert_eq!(format!("{credentials:?}"), "Credentials(1)");
+    }
+
+    #[test]
+    fn words_from_outside_lose_the_credentials_in_them_and_nothing_else() {
+        let ours = ["gold", "fish-77"].concat();
+        let credentials = Credentials::default();
+        credentials.add(&ours);
+        let check = |words: &str, clean: &str| assert_eq!(credentials.clean(words), clean);
+        check("250 2.0.0 Ok: queued as 4XyZ0k1q", "250 2.0.0 Ok: queued as 4XyZ0k1q");
+        check(&format!("401 for GET /?key={ours}&n=1"), "401 for GET /?key=[redacted]&n=1");
+        // As a mail server may say again what `AUTH PLAIN` gave it.
+        let said = STANDARD.encode(format!("\0sam\0{ours}"));
+        let clean = credentials.clean(&format!("535 cannot decode {said}"));
+        assert!(clean.contains(REDACTED) && !clean.contains(&said[8..16]), "{clean}");
+        check(&crate::text::one_line(&format!("no {ours}"), 10), "no [redacted]…");
+        check("no golf…", "no golf…");
     }
 }

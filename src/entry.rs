@@ -203,6 +203,27 @@ impl Fact {
         }
     }
 
+    /// Changes the words that the other side said, or that we say of it; none of what is compared later.
+    pub fn with_words(mut self, change: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Fact::Sent { receipt: words }
+            | Fact::Deferred { reason: words, .. }
+            | Fact::Failed { reason: words }
+            | Fact::Unsure { reason: words }
+            | Fact::Withdrawn { reason: words, .. } => *words = change(words),
+            Fact::Ignored(_)
+            | Fact::Drafted(_)
+            | Fact::Claimed(_)
+            | Fact::Sending
+            | Fact::Rehearsed { .. }
+            | Fact::Stale { .. }
+            | Fact::Rejected { .. }
+            | Fact::Expired
+            | Fact::Superseded { .. } => {}
+        }
+        self
+    }
+
     /// Returns the message that it is about, where it is the first of a story.
     pub fn about(&self) -> Option<About<'_>> {
         let (message, digest, fetched) = match self {

@@ -451,10 +451,11 @@ impl Dispatcher<'_, '_, '_> {
     fn note_health(&self, transport: &str, outcome: &Outcome) {
         let result = match outcome {
             Outcome::Delivered { .. } => Ok(()),
-            Outcome::Deferred { reason, .. } => Err(reason.as_str()),
+            Outcome::Deferred { reason, .. } => Err(self.context.credentials.clean(reason)),
             // A clear no comes from a system that works, and a doubt is told of the draft itself.
             Outcome::Failed { .. } | Outcome::Unsure { .. } => return,
         };
+        let result = result.as_ref().copied().map_err(String::as_str);
         health::note(&self.session.state, health::Role::Transport, transport, result, self.context.now());
     }
 
@@ -689,7 +690,9 @@ impl Dispatcher<'_, '_, '_> {
         Facts { now: self.context.now(), host: self.context.host(), capabilities, rehearses }
     }
 
+    /// Makes a note, without any credential that the other side may have said again: it stays for ever.
     fn note(&self, id: &DraftId, story: &[Entry], fact: Fact) -> Note {
+        let fact = fact.with_words(|words| self.context.credentials.clean(words));
         let mut entry = entry_after(self.context, story, fact);
         if let Some((claim, _)) = claim(story) {
             entry.generation = claim.generation;
@@ -736,6 +739,7 @@ impl Dispatcher<'_, '_, '_> {
     }
 
     fn tell(&mut self, id: &DraftId, story: &[Entry], what: What) {
+        let what = what.with_words(|words| self.context.credentials.clean(words));
         if !self.told.insert((id.clone(), format!("{what:?}"))) {
             return;
         }

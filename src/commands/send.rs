@@ -78,7 +78,8 @@ async fn send(context: &Context, session: &Session, options: &Options, part: &mu
             leave_out_what_was_told(session, &mut pass);
         }
         print(context, &pass, options.json);
-        // The lock is free while this sender waits, so that others need not.
+        // The lock is free while this sender waits, so that others need not. Programs that inherited it have
+        // ended: the pass closes all connectors.
         drop(lock);
         if take_mark(&session.repository)? {
             continue;

@@ -272,6 +272,7 @@ impl<'s> Tick<'s> {
             }
             Given::None(error) => Err(error),
         };
+        let fetched = self.without_credentials(fetched);
         if !self.options.dry_run {
             let fault = fetched.as_ref().err().map(ToString::to_string);
             let result = fault.as_deref().map_or(Ok(()), Err);
@@ -353,6 +354,7 @@ impl<'s> Tick<'s> {
         let brain = self.options.brain.as_ref().unwrap_or(&wiring.brain);
         let mut answers = self.brains.ask(brain, &open, self.budget, &self.secrets).await;
         for (away, what) in self.brains.take_stand_ins() {
+            let what = self.context.credentials.clean(&what);
             if self.account.brain_fault(&away, &what) {
                 self.context.ui.warn(what);
             }

@@ -49,6 +49,16 @@ pub enum ConnectorError {
     },
 }
 
+impl ConnectorError {
+    /// Changes the words of the other side.
+    pub fn with_words(mut self, change: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            ConnectorError::Away { what } | ConnectorError::Refused { what, .. } => *what = change(what),
+        }
+        self
+    }
+}
+
 impl Hint for ConnectorError {
     fn hint(&self) -> Option<String> {
         match self {
@@ -133,11 +143,8 @@ impl Source {
     pub async fn close(&self) {
         match self {
             Source::Imap(imap) => imap.close().await,
-            Source::Maildir(_)
-            | Source::Folder(_)
-            | Source::Hub(_)
-            | Source::Forge(_)
-            | Source::Program(_) => {}
+            Source::Program(program) => program.close().await,
+            Source::Maildir(_) | Source::Folder(_) | Source::Hub(_) | Source::Forge(_) => {}
         }
     }
 }
@@ -231,12 +238,12 @@ impl Transport {
     pub async fn close(&self) {
         match self {
             Transport::Smtp(smtp) => smtp.close().await,
+            Transport::Program(program) => program.close().await,
             Transport::Maildir(_)
             | Transport::Folder(_)
             | Transport::Sendmail(_)
             | Transport::Hub(_)
             | Transport::Forge(_)
-            | Transport::Program(_)
             | Transport::Null => {}
         }
     }

@@ -98,7 +98,8 @@ impl Transport {
             return Err(io::Error::new(io::ErrorKind::NotFound, "no command is set"));
         };
         let known = |name: &OsString| ENVIRONMENT.iter().any(|known| *name == **known);
-        // Dropped when the program has been started: then only it and the caller hold the lock.
+        // Dropped when the program has been started: then only it and the caller hold the lock. A mail system
+        // may deliver in the background after it has said yes: what it leaves there is not ended.
         let _inherited = lock.map(inheritable).transpose()?;
         let mail = stdin::in_memory(bytes)?;
         let child = Command::new(program)

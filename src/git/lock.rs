@@ -2,7 +2,7 @@
 //!
 //! Each is `flock(2)` on a file that stays: whoever dies gives it back, and nobody else is held up by it.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirEntry, File, TryLockError};
 use std::path::PathBuf;
 
 use super::{Repository, Result, unwritable_io};
@@ -50,6 +50,24 @@ impl Repository {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(unwritable_io(&path, &error)),
         }
+    }
+
+    /// Returns a process that holds a lock of ours, and its name, if one can be seen. It does not touch the
+    /// lock: whoever wants it just now must find it free.
+    pub fn lock_holder(&self, which: OwnLock) -> Option<(u32, String)> {
+        let path = fs::canonicalize(self.own_dir().join(which.file_name())).ok()?;
+        let processes = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
+        processes.into_iter().find_map(|process| {
+            let id = process.file_name()?.to_str()?.parse().ok()?;
+            // The kernel lists a lock with every descriptor that keeps it.
+            let holds = |file: &DirEntry| {
+                let information = process.join("fdinfo").join(file.file_name());
+                fs::read_link(file.path()).is_ok_and(|open| open == path)
+                    && fs::read_to_string(information).is_ok_and(|lines| lines.contains("FLOCK"))
+            };
+            fs::read_dir(process.join("fd")).ok()?.flatten().find(holds)?;
+            Some((id, fs::read_to_string(process.join("comm")).unwrap_or_default().trim_end().to_owned()))
+        })
     }
 
     fn lock_file(&self, which: OwnLock) -> Result<(File, PathBuf)> {

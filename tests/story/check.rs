@@ -359,6 +359,23 @@ fn a_lock_beside_a_git_that_works_is_left_alone() {
 }
 
 #[test]
+fn whoever_keeps_the_senders_lock_is_named() {
+    let desk = with_answer();
+    let path = desk.path(".git/drafts/send.lock");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let lock = fs::File::create(&path).unwrap();
+    lock.lock().unwrap();
+    // Its only holder: ours is a handle that closes, and leaves the lock with the program.
+    let mut program = desk.command("cat").stdin(Stdio::piped()).stdout(lock).spawn().unwrap();
+    let told = notes(&desk);
+    let name = format!("lock.send note: process {} (`cat`) holds the sender's lock", program.id());
+    assert!(told.contains(&name), "{told}");
+    drop(program.stdin.take());
+    program.wait().unwrap();
+    assert!(!notes(&desk).contains("lock.send"));
+}
+
+#[test]
 fn a_lock_of_the_ledger_that_we_left_is_removed() {
     let desk = with_answer();
     fs::write(desk.path(".git/refs/heads/ledger.lock"), "").unwrap();

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -175,6 +177,60 @@ fn with_script(script: &str, more: &str) -> Desk {
     desk.drafts(&["init"]).succeeds();
     desk.with_mail("where is my invoice?").tick().approve("invoice").commit_quietly("yes");
     desk
+}
+
+#[test]
+fn a_credential_that_a_system_says_again_is_neither_kept_nor_shown() {
+    let secret = ["own", "-Canary", "-Wx82Lq"].concat();
+    let said_again = [
+        r#""ok":{"outcome":"failed","reason":"401 for GET /?key=SECRET"}"#,
+        r#""ok":{"outcome":"failed","reason":"535 cannot decode BASE64"}"#,
+        r#""ok":{"outcome":"deferred","reason":"401 for GET /?key=SECRET"}"#,
+        r#""ok":{"outcome":"unsure","reason":"SECRET: no answer"}"#,
+        r#""ok":{"outcome":"delivered","receipt":"queued for SECRET"}"#,
+        r#""error":{"kind":"refused","what":"401 for GET /?key=SECRET"}"#,
+    ];
+    for answer in said_again {
+        let desk = Desk::unmade();
+        let program = desk.script(
+            "connector",
+            &format!(
+                "read -r line\nsecret=$(printf %s \"$line\" | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')\n\
+                 coded=$(printf '\\000sam\\000%s' \"$secret\" | base64)\n\
+                 echo '{{\"id\":0,\"ok\":{{\"protocol\":1}}}}'\nread -r line || exit 0\n\
+                 echo '{{\"id\":1,{answer}}}' | sed \"s|SECRET|$secret|;s|BASE64|$coded|\""
+            ),
+        );
+        let command =
+            format!("command = [\"{program}\"]\nsecrets = {{ token = {{ env = \"QUEUE_TOKEN\" }} }}\n");
+        desk.write_wiring(&format!(
+            "version = 1\n[desk]\npath = \"drafts\"\n[source.mail]\nkind = \"maildir\"\npath = \"mail/inbox\"\n\
+             address = [\"Sam Hill <sam@example.com>\"]\ntransport = \"out\"\n\
+             [source.queue]\nkind = \"program\"\naddress = [\"Sam Hill <sam@example.com>\"]\ntransport = \"out\"\n{command}\
+             [transport.out]\nkind = \"program\"\n{command}\
+             [limits]\nmessages_since = \"all\"\n[notify]\nenabled = false\n"
+        ));
+        desk.with("QUEUE_TOKEN", &secret);
+        desk.drafts(&["init"]).succeeds();
+        desk.with_mail("where is my invoice?");
+        let mut said = vec![desk.drafts(&["tick"])];
+        let id = desk.id("invoice");
+        desk.approve("invoice").commit_quietly("yes");
+        for command in [&["send"][..], &["log", &id], &["status"], &["connector", "test", "queue"]] {
+            said.push(desk.drafts(command));
+        }
+        let kept = desk.shell("find .. -type f -exec cat {} +").out + &crate::secrets::objects(&desk);
+        let coded = STANDARD.encode(format!("\0sam\0{secret}"));
+        for trace in [secret.as_str(), coded.trim_end_matches('=')] {
+            assert!(!kept.contains(trace), "kept: {answer}");
+            assert!(
+                !said.iter().any(|said| (said.out.clone() + &said.err).contains(trace)),
+                "shown: {answer}"
+            );
+        }
+        assert!(said.iter().any(|said| said.out.contains("[redacted]")), "{answer}: {said:?}");
+        assert!(kept.contains("[redacted]"), "{answer}");
+    }
 }
 
 fn asked(desk: &Desk) -> usize {

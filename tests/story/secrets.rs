@@ -31,7 +31,7 @@ fn credential() -> String {
 }
 
 /// All that any object of the repository holds, also those that no branch reaches.
-fn objects(desk: &Desk) -> String {
+pub fn objects(desk: &Desk) -> String {
     let output = desk.command("git").args(["cat-file", "--batch-all-objects", "--batch"]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -17,6 +17,7 @@ use crate::git::loose::{self, Broken};
 use crate::git::objects::blob_id;
 use crate::git::{LEDGER, landing};
 use crate::ledger::Ledger;
+use crate::text;
 use crate::ui::span;
 
 /// A lock that nobody alive can hold is dead when it is older than this: no git works for so long on one.
@@ -63,6 +64,7 @@ fn whose(facts: &Facts) -> Whose {
 /// Looks at git's locks, at what a landing left and at broken objects; mends what is safe where asked to.
 pub fn look(look: &Look<'_>, report: &mut Report) {
     let repository = &look.session.repository;
+    sender(look, report);
     // Without this lock somebody changes the desk right now, and nothing is left over.
     match repository.try_lock(OwnLock::Desk) {
         Ok(Some(free)) => {
@@ -77,6 +79,18 @@ pub fn look(look: &Look<'_>, report: &mut Report) {
     locks(look, report);
     taken_away(look, report);
     broken_objects(look, report);
+}
+
+/// Names whoever keeps the sender's lock: nothing goes out until it is free.
+fn sender(look: &Look<'_>, report: &mut Report) {
+    if let Some((id, name)) = look.session.repository.lock_holder(OwnLock::Send) {
+        let name = text::one_line(&name, 60);
+        report.note(
+            "lock.send",
+            format!("process {id} (`{name}`) holds the sender's lock, and nobody else sends until it ends"),
+            "it is a sender at work, or a program that one has started; end it if it does not end itself",
+        );
+    }
 }
 
 fn leftovers(look: &Look<'_>, report: &mut Report) {

@@ -47,7 +47,7 @@ enum Subject {
 pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
     let to = options.to.as_deref().map(recipient).transpose()?;
     let wiring = wiring(context)?;
-    let mut report = Report::default();
+    let mut report = Report::new(&context.credentials);
     match subject(wiring.as_ref(), &options.name)? {
         Subject::Hub(section, hub) => {
             let token = token_of(&hub, &context.credentials).await?;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::Context;
+use crate::diagnostics::Credentials;
 use crate::ui::Tone;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +39,8 @@ struct Check {
 }
 
 /// Everything that was tried out, in its order.
-#[derive(Default)]
 pub struct Report {
+    credentials: Credentials,
     part: String,
     checks: Vec<Check>,
     /// What was seen that the wiring declares.
@@ -48,6 +49,17 @@ pub struct Report {
 }
 
 impl Report {
+    /// Begins a report that shows none of these credentials.
+    pub fn new(credentials: &Credentials) -> Self {
+        Self {
+            credentials: credentials.clone(),
+            part: String::new(),
+            checks: Vec::new(),
+            seen: Vec::new(),
+            section: None,
+        }
+    }
+
     /// Begins a part, such as a role.
     pub fn part(&mut self, part: impl Into<String>) {
         self.part = part.into();
@@ -88,6 +100,7 @@ impl Report {
     }
 
     fn add(&mut self, claim: &str, state: State, what: String) {
+        let what = self.credentials.clean(&what);
         self.checks.push(Check { part: self.part.clone(), claim: claim.to_owned(), state, what });
     }
 

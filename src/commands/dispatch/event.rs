@@ -56,3 +56,19 @@ pub enum What {
     /// It was changed after it went.
     EditedAfter,
 }
+
+impl What {
+    /// Changes the words in it.
+    pub(super) fn with_words(mut self, change: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            What::Held { why, .. }
+            | What::Later { why, .. }
+            | What::Failed(why)
+            | What::Unsure(why)
+            | What::Withdrawn(why)
+            | What::Rejected(why) => *why = change(why),
+            What::Sent | What::Rehearsed | What::Stale { .. } | What::EditedAfter => {}
+        }
+        self
+    }
+}

@@ -34,6 +34,17 @@ impl Tick<'_> {
         LocalSet::new().run_until(self.fetch_side_by_side()).await
     }
 
+    /// Takes our own credentials out of what a source says of its trouble, which is kept: a system may echo
+    /// what it was given. Messages are looked through later, with all else that is known.
+    pub(super) fn without_credentials(&self, messages: Messages) -> Messages {
+        let clean = |words: &str| self.context.credentials.clean(words);
+        let mut fetched = messages.map_err(|error| error.with_words(clean))?;
+        for unreadable in fetched.iter_mut().filter_map(|item| item.as_mut().err()) {
+            unreadable.what = clean(&unreadable.what);
+        }
+        Ok(fetched)
+    }
+
     async fn fetch_side_by_side(&self) -> Vec<Given> {
         let now = self.context.now();
         let mut given: Vec<Given> = Vec::new();

@@ -188,6 +188,20 @@ impl Program {
         }
     }
 
+    /// Ends what runs of it, and with that gives back the sender's lock; it is started again when it is
+    /// needed again.
+    pub async fn close(&self) {
+        for slot in [&self.sending, &self.asking] {
+            let mut slot = slot.lock().await;
+            let Some(mut process) = slot.process.take() else { continue };
+            // One that was ended in good order has not broken.
+            if process.runs() {
+                slot.starts = 0;
+            }
+            process.close().await;
+        }
+    }
+
     async fn ask(&self, request: &str, parameters: Value) -> Result<Answer, ConnectorError> {
         let mut slot = self.asking.lock().await;
         self.ready(&mut slot, None).await?;
@@ -205,7 +219,7 @@ impl Program {
 
     /// Starts the program where it does not run, and hears what it can do.
     async fn ready(&self, slot: &mut Slot, lock: Option<&File>) -> Result<(), ConnectorError> {
-        if slot.process.as_mut().is_some_and(Process::runs) {
+        if slot.process.as_ref().is_some_and(Process::runs) {
             return Ok(());
         }
         slot.process = None;

@@ -11,11 +11,13 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
+};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::connector::program::wire::{self, End, Line};
 use crate::connector::sendmail::inheritable;
@@ -72,6 +74,7 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Process {
     child: Child,
+    /// Its number and that of its group, until it was waited for: then they are anybody's.
     group: Option<Pid>,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
@@ -85,7 +88,7 @@ impl Drop for Process {
         // The end of its input tells it to end; what it does not do in time is done for it.
         drop(self.stdin.take());
         let began = Instant::now();
-        while began.elapsed() < END_WAIT && matches!(self.child.try_wait(), Ok(None)) {
+        while began.elapsed() < END_WAIT && !self.has_ended() {
             thread::sleep(Duration::from_millis(5));
         }
         self.end();
@@ -122,8 +125,15 @@ impl Process {
     }
 
     /// Tells whether it still runs.
-    pub fn runs(&mut self) -> bool {
-        self.stdin.is_some() && matches!(self.child.try_wait(), Ok(None))
+    pub fn runs(&self) -> bool {
+        self.stdin.is_some() && !self.has_ended()
+    }
+
+    /// Tells whether it has ended, and leaves it a zombie: so its group keeps its number.
+    fn has_ended(&self) -> bool {
+        let Some(leader) = self.group else { return true };
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(leader), look), Ok(None))
     }
 
     /// Asks once; after an error the program is not asked again.
@@ -200,23 +210,32 @@ impl Process {
         }
     }
 
-    /// Closes its input and waits until it ends; tells whether it did by itself.
+    /// Closes its input and waits until it ends, then ends what it left behind; tells whether it ended by
+    /// itself.
     pub async fn close(&mut self) -> bool {
         drop(self.stdin.take());
-        matches!(timeout(END_WAIT, self.child.wait()).await, Ok(Ok(_)))
+        let began = Instant::now();
+        while began.elapsed() < END_WAIT && !self.has_ended() {
+            sleep(Duration::from_millis(5)).await;
+        }
+        let by_itself = self.has_ended();
+        self.end();
+        by_itself
     }
 
-    /// Ends it with all that it has started.
+    /// Ends it with all that it has started, also where it has ended itself: what it left in the background
+    /// has inherited the sender's lock, and would hold it for ever.
     fn end(&mut self) {
         self.stdin = None;
         self.logging.abort();
-        // Its number is its own until it was waited for.
-        if let (Some(group), Ok(None)) = (self.group.take(), self.child.try_wait()) {
-            let _ = kill_process_group(group, Signal::KILL);
-            let began = Instant::now();
-            while began.elapsed() < KILL_WAIT && matches!(self.child.try_wait(), Ok(None)) {
-                thread::sleep(Duration::from_millis(1));
-            }
+        // Before it is waited for: until then nobody else can have its number.
+        let Some(group) = self.group.take() else { return };
+        let _ = kill_process_group(group, Signal::KILL);
+        let began = Instant::now();
+        while began.elapsed() < KILL_WAIT
+            && (matches!(self.child.try_wait(), Ok(None)) || test_kill_process_group(group).is_ok())
+        {
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::connector::mail::tests::outgoing;
 use crate::connector::program::process::Start;
 use crate::connector::program::wire::{self, End, Line, Role};
 use crate::connector::program::{Program, Settings};
-use crate::connector::{ConnectorError, Window};
+use crate::connector::{ConnectorError, Transport, Window};
 use crate::outgoing::{Attachment, Capabilities, Found, Outcome};
 
 /// Says hello to whoever asks first.
@@ -292,18 +292,41 @@ fn the_lock_is_held_as_long_as_a_sending_program_lives() {
     let path = folder.path().join("lock");
     let lock = File::create(&path).unwrap();
     flock(&lock, FlockOperation::LockExclusive).unwrap();
-    // It leaves one of its own behind, which holds none of its pipes.
+    // It ends, and leaves one of its own behind, which holds none of its pipes.
     let script = format!(
         "{HELLO}\nmkfifo gate; read -r line; (read line <gate) >/dev/null 2>&1 </dev/null &
          echo '{{\"id\":1,\"ok\":{{\"outcome\":\"delivered\",\"receipt\":\"r\"}}}}'; exit 0"
     );
-    let outcome = wait(program(&folder, &script).send(&outgoing(), &lock, now()));
-    assert_eq!(outcome, Outcome::Delivered { receipt: "r".to_owned() });
-    drop(lock);
+    let program = program(&folder, &script);
     let other = File::open(&path).unwrap();
-    assert!(flock(&other, FlockOperation::NonBlockingLockExclusive).is_err());
-    fs::write(folder.path().join("gate"), "\n").unwrap();
-    flock(&other, FlockOperation::LockExclusive).unwrap();
+    wait(async {
+        let outcome = program.send(&outgoing(), &lock, now()).await;
+        assert_eq!(outcome, Outcome::Delivered { receipt: "r".to_owned() });
+        drop(lock);
+        assert!(flock(&other, FlockOperation::NonBlockingLockExclusive).is_err());
+        // What it left behind ends with it, although it has ended by itself.
+        program.close().await;
+    });
+    flock(&other, FlockOperation::NonBlockingLockExclusive).unwrap();
+}
+
+#[test]
+fn the_lock_is_free_once_the_transport_is_closed_and_it_can_send_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("lock");
+    let delivers = r#"while read -r line; do
+        echo '{"id":1,"ok":{"outcome":"delivered","receipt":"r"}}'; done"#;
+    let transport = Transport::Program(program(&folder, &format!("echo >>starts\n{HELLO}\n{delivers}")));
+    wait(async {
+        // More often than one that breaks is started.
+        for _ in 0..5 {
+            let lock = File::create(&path).unwrap();
+            flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+            assert!(matches!(transport.send(&outgoing(), &lock, now()).await, Outcome::Delivered { .. }));
+            transport.close().await;
+        }
+    });
+    assert_eq!(fs::read_to_string(folder.path().join("starts")).unwrap().lines().count(), 5);
 }
 
 #[test]
