@@ -180,14 +180,14 @@ impl<'w> Connectors<'w> {
                 if !fresh {
                     self.threads.insert(name.clone(), (Instant::now(), maildir.threads()?));
                 }
-                Ok(self.threads.get(name).map(|(_, threads)| threads.tail(&origin.thread)))
+                self.threads.get(name).map(|(_, threads)| threads.tail(&origin.thread)).transpose()
             }
             Source::Folder(folder) => {
                 let fresh = self.folders.get(name).is_some_and(|(read, _)| read.elapsed() < THREADS_FRESH);
                 if !fresh {
                     self.folders.insert(name.clone(), (Instant::now(), folder.threads()?));
                 }
-                Ok(self.folders.get(name).map(|(_, threads)| threads.tail(&origin.thread)))
+                self.folders.get(name).map(|(_, threads)| threads.tail(&origin.thread)).transpose()
             }
         }
     }
