@@ -283,7 +283,7 @@ impl Dispatcher<'_, '_, '_> {
         {
             if let (Some(origin), true) = (drafted(story), added.contains(id)) {
                 let key = Key::new(id, note.entry.generation, self.ledger.desk());
-                self.connectors.after(origin, &key, &note.entry.fact, None).await;
+                self.connectors.after(origin, &key, &note.entry.fact, Some(&secrets)).await;
             }
         }
         moved |= self.append_claims(&claims)?;
@@ -445,7 +445,7 @@ impl Dispatcher<'_, '_, '_> {
         let told = outcomes.iter().map(|(draft, note)| {
             (&draft.origin, &draft.outgoing.key, &note.entry.fact, Some(&draft.outgoing))
         });
-        self.connectors.after_all(told.collect()).await;
+        self.connectors.after_all(told.collect(), Some(secrets)).await;
         Ok(())
     }
 

@@ -191,17 +191,26 @@ fn an_answered_message_is_marked_and_the_copy_is_kept_once() {
     let Some(servers) = Servers::start() else { return };
     put(&servers, "INBOX", 1, &Mail::default());
     put(&servers, "INBOX", 2, &Mail { id: "mail-1@example.org.uk", ..Mail::default() });
+    put(&servers, "INBOX", 3, &Mail { id: "mail-1@example.org", body: "Something else.", ..Mail::default() });
+    let is_answered = |message: &Message| message.body == Mail::default().body.trim_end();
     let copy = b"Message-ID: <k.1.d@example.com>\r\nSubject: Re: A question\r\n\r\nyes\r\n".as_slice();
     let source = source(&servers);
     run(async {
         for _ in 0..2 {
-            source.note_answered("<mail-1@example.org>", Some(("<k.1.d@example.com>", copy))).await.unwrap();
+            source
+                .note_answered("<mail-1@example.org>", is_answered, Some(("<k.1.d@example.com>", copy)))
+                .await
+                .unwrap();
         }
         // One that cannot be named, and one that is not there, are nobody's trouble.
-        source.note_answered("sha256:00", None).await.unwrap();
-        source.note_answered("<gone@example.org>", None).await.unwrap();
+        source.note_answered("sha256:00", is_answered, None).await.unwrap();
+        source.note_answered("<gone@example.org>", is_answered, None).await.unwrap();
     });
-    assert_eq!(flags(&servers, "INBOX"), ["RS", ""]);
+    assert_eq!(
+        flags(&servers, "INBOX"),
+        ["RS", "", ""],
+        "another mail with that id is nobody's answered one"
+    );
     let sent = servers.mails("sam", "Sent");
     assert_eq!(sent.len(), 1);
     assert_eq!((sent[0].flags.as_str(), sent[0].header("Subject").as_str()), ("S", "Re: A question"));

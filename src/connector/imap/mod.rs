@@ -133,10 +133,16 @@ impl Source {
     }
 
     /// Marks an answered message as read and answered, and puts a copy of the answer into the folder of sent
-    /// mail unless it is there. A message without an id of its own cannot be found again.
-    pub async fn note_answered(&self, id: &str, copy: Option<(&str, &[u8])>) -> Result<(), ConnectorError> {
+    /// mail unless it is there. A message without an id of its own cannot be found again, and of several with
+    /// one id only those are marked that `is_answered` knows.
+    pub async fn note_answered(
+        &self,
+        id: &str,
+        is_answered: impl Fn(&Message) -> bool,
+        copy: Option<(&str, &[u8])>,
+    ) -> Result<(), ConnectorError> {
         self.with(async |session| {
-            self.mark(session, id).await?;
+            self.mark(session, id, &is_answered).await?;
             match (&self.sent, copy) {
                 (Some(sent), Some((id, mail))) => keep_copy(session, sent, id, mail).await,
                 _ => Ok(()),
@@ -332,15 +338,31 @@ impl Source {
         }
     }
 
-    async fn mark(&self, session: &mut Session, id: &str) -> Result<(), ConnectorError> {
+    async fn mark(
+        &self,
+        session: &mut Session,
+        id: &str,
+        is_answered: &impl Fn(&Message) -> bool,
+    ) -> Result<(), ConnectorError> {
         let Some(command) = message_id(id).filter(|same| same == id).and_then(|id| wire::by_id(&id)) else {
             return Ok(());
         };
         for folder in &self.folders {
             session.select(folder, Selected::ReadWrite).await?;
             let found = session.search(&command).await?;
-            let same = exactly(session, &found, id).await?;
-            session.flag(&same, "\\Seen \\Answered").await?;
+            let mut same = exactly(session, &found, id).await?;
+            same.truncate(TAIL_MESSAGES_MAX);
+            // Anybody can write another mail with this id, and nobody has seen that one.
+            let mut answered = Vec::new();
+            session
+                .fetch(&same, "BODY.PEEK[]", |uid, item| {
+                    let mail = read::read(&self.name, &item.body.unwrap_or_default());
+                    if mail.is_ok_and(|message| is_answered(&message)) {
+                        answered.push(uid);
+                    }
+                })
+                .await?;
+            session.flag(&answered, "\\Seen \\Answered").await?;
         }
         Ok(())
     }
