@@ -8,10 +8,11 @@ pub mod table;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::automatic;
-use crate::entry::{Entry, Fact, claim};
+use crate::entry::{Entry, Fact, claim, drafted};
 use crate::id::ObjectId;
 use crate::message::{Address, Message};
 use crate::outgoing::Capabilities;
+use crate::plan::Action;
 
 /// What stands on the tip of `main` for an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +141,9 @@ pub fn next(on_desk: OnDesk, story: &[Entry], facts: &Facts) -> Step {
     };
     match on_desk {
         OnDesk::Unreadable => Step::Wait(Waiting::Unreadable),
+        OnDesk::Absent | OnDesk::Draft(_) if is_begun_list(story) && may_be_withdrawn(last) => {
+            if facts.capabilities.can_find { Step::Ask { resend: false } } else { Step::NoteUnsure }
+        }
         OnDesk::Absent => when_absent(last, facts),
         OnDesk::Draft(_) => when_draft(last, facts),
         OnDesk::Approved(blob) => when_approved(blob, last, story, facts),
@@ -174,6 +178,17 @@ pub fn effective(story: &[Entry]) -> Option<&Entry> {
         }
         _ => story.last(),
     }
+}
+
+/// Tells whether some tasks of a list may have been created already: a "later" or a "no" to one of them says
+/// nothing about those before it, so such a list is never taken back without asking what is there.
+pub fn is_begun_list(story: &[Entry]) -> bool {
+    drafted(story).is_some_and(|origin| origin.action == Action::Issue)
+        && story.iter().any(|entry| matches!(entry.fact, Fact::Sending))
+}
+
+fn may_be_withdrawn(last: &Entry) -> bool {
+    matches!(last.fact, Fact::Claimed(_) | Fact::Deferred { .. })
 }
 
 fn when_absent(last: &Entry, facts: &Facts) -> Step {
@@ -226,7 +241,8 @@ fn when_approved(blob: ObjectId, last: &Entry, story: &[Entry], facts: &Facts) -
         Fact::Claimed(_) if same => Step::Send { blob, generation: last.generation },
         Fact::Claimed(_) => Step::Withdraw,
         Fact::Deferred { until, .. } if same && *until > facts.now => Step::Until(*until),
-        Fact::Deferred { .. } if same => claim_anew(),
+        // The next walk of a list finds what an earlier one has created, under whichever generation.
+        Fact::Deferred { .. } if same || is_begun_list(story) => claim_anew(),
         Fact::Deferred { .. } => Step::Withdraw,
         Fact::Sending => interrupted(last, facts, same),
         Fact::Unsure { .. } => Step::Wait(Waiting::Resolve),
@@ -310,7 +326,7 @@ pub fn newer<'m>(
 mod tests {
     use super::*;
     use crate::entry::{Claimed, Drafted, Ignored};
-    use crate::plan::{Action, Tier};
+    use crate::plan::Tier;
 
     fn blob(letter: u8) -> ObjectId {
         ObjectId::new([letter; 20])
@@ -333,7 +349,7 @@ mod tests {
             "ignored" => {
                 Fact::Ignored(Ignored { message: text(), digest: text(), fetched: None, reason: text() })
             }
-            "drafted" => Fact::Drafted(Box::new(Drafted {
+            "drafted" | "list" => Fact::Drafted(Box::new(Drafted {
                 message: text(),
                 digest: text(),
                 fetched: None,
@@ -343,7 +359,7 @@ mod tests {
                 references: vec![],
                 to: vec![],
                 cc: vec![],
-                action: Action::Reply,
+                action: if word == "list" { Action::Issue } else { Action::Reply },
                 tier: Tier::Low,
                 path: text(),
                 blob: blob(b'd'),
@@ -502,6 +518,23 @@ mod tests {
         let later = Facts { capabilities: with(true, true).capabilities, ..later };
         check_with(&later, OnDesk::Absent, story, "Ask { resend: false }");
         check_with(&with(true, false), APPROVED, "drafted claimed-b sending", "NoteUnsure");
+    }
+
+    #[test]
+    fn a_list_that_had_begun_is_taken_back_only_by_asking_what_is_there() {
+        let asked = Facts { capabilities: Capabilities { dedupes: true, can_find: true }, ..facts() };
+        for on_desk in [DRAFT, OnDesk::Absent] {
+            for story in ["list claimed sending deferred", "list claimed sending deferred claimed"] {
+                check_with(&asked, on_desk, story, "Ask { resend: false }");
+                check(on_desk, story, "NoteUnsure");
+            }
+            check_with(&asked, on_desk, "list claimed deferred", "Withdraw");
+            check_with(&asked, on_desk, "list claimed", "Withdraw");
+        }
+        check_with(&asked, APPROVED, "list claimed sending deferred-on", "Until 900");
+        check_with(&asked, APPROVED, "list claimed sending deferred", "Claim 1");
+        check_with(&asked, APPROVED, "list claimed-b sending deferred", "Claim 2");
+        check_with(&asked, APPROVED, "list claimed-b deferred", "Withdraw");
     }
 
     #[test]

@@ -134,6 +134,10 @@ impl Message {
     }
 }
 
+/// What the id of an [`Unreadable`] begins with that stands for messages which were not asked for this time,
+/// for want of time.
+pub const LEFT_OUT: &str = "left-out:";
+
 /// A message that a source has, but that could not be read as one.
 #[derive(Clone, Debug)]
 pub struct Unreadable {
@@ -143,6 +147,13 @@ pub struct Unreadable {
     pub id: String,
     /// What is wrong with it, without a full stop.
     pub what: String,
+}
+
+impl Unreadable {
+    /// Tells whether it stands for messages that are still to be read, so that the source was not read whole.
+    pub fn leaves_out(&self) -> bool {
+        self.id.starts_with(LEFT_OUT)
+    }
 }
 
 /// What a source gave for one message.

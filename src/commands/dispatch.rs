@@ -6,6 +6,7 @@
 //! and never takes "could not read" for "is not there". The caller holds the sender's lock.
 
 mod event;
+mod lists;
 mod transmit;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,12 +34,13 @@ use crate::guard::Secrets;
 use crate::guard::inbound::without_secrets;
 use crate::id::{DraftId, ObjectId};
 use crate::ledger::{Ledger, Note, Snapshot};
-use crate::message::{Address, Message, sha256_hex};
-use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
+use crate::message::{Message, sha256_hex};
+use crate::outgoing::{Capabilities, Key, Outcome, Outgoing};
 use crate::policy::Policy;
 use crate::text;
 
 pub use self::event::{Event, What};
+use self::lists::Answer;
 
 /// The most rounds of one pass: each round takes every draft one step further.
 const ROUNDS_MAX: usize = 12;
@@ -221,7 +223,7 @@ impl Dispatcher<'_, '_, '_> {
                                 outbound.extend(self.outbound(id, story, Some(earlier), &secrets));
                             }
                             (Stands::No(why), Some(until)) => self.later(id, story, until, &why),
-                            (Stands::No(why), None) => notes.push(self.withdrawn(id, story, &why)),
+                            (Stands::No(why), None) => notes.extend(self.taken_back(id, story, &why).await),
                             (Stands::Unknown(what), _) => self.tell(id, story, what),
                         }
                     }
@@ -248,7 +250,7 @@ impl Dispatcher<'_, '_, '_> {
                 },
                 Step::Send { blob, .. } => match self.still_stands(&case(blob, false)) {
                     Stands::Yes => outbound.extend(self.outbound(id, story, None, &secrets)),
-                    Stands::No(why) => notes.push(self.withdrawn(id, story, &why)),
+                    Stands::No(why) => notes.extend(self.taken_back(id, story, &why).await),
                     Stands::Unknown(what) => self.tell(id, story, what),
                 },
                 Step::Claim { blob, generation } => {
@@ -281,7 +283,7 @@ impl Dispatcher<'_, '_, '_> {
         {
             if let (Some(origin), true) = (drafted(story), added.contains(id)) {
                 let key = Key::new(id, note.entry.generation, self.ledger.desk());
-                self.connectors.after(origin, &key, &note.entry.fact, None).await;
+                self.connectors.after(origin, &key, &note.entry.fact, Some(&secrets)).await;
             }
         }
         moved |= self.append_claims(&claims)?;
@@ -443,7 +445,7 @@ impl Dispatcher<'_, '_, '_> {
         let told = outcomes.iter().map(|(draft, note)| {
             (&draft.origin, &draft.outgoing.key, &note.entry.fact, Some(&draft.outgoing))
         });
-        self.connectors.after_all(told.collect()).await;
+        self.connectors.after_all(told.collect(), Some(secrets)).await;
         Ok(())
     }
 
@@ -630,28 +632,6 @@ impl Dispatcher<'_, '_, '_> {
         Ok(())
     }
 
-    /// Asks the receiver about an interrupted transmission.
-    async fn ask(&mut self, id: &DraftId, story: &[Entry], resend: bool) -> Answer {
-        let Some((entry, claimed)) = claim(story) else {
-            return Answer::Unknown("the ledger has no claim of it".to_owned());
-        };
-        let key = Key::new(id, entry.generation, self.ledger.desk());
-        // What it asks for is read before anybody is asked: a list is there if all of it is.
-        let read = rendered(&self.session.repository, key, Address::default(), story);
-        let (outgoing, errand) = match read {
-            Ok(Some(both)) => both,
-            Err(error) => return Answer::Later(error.to_string()),
-            Ok(None) => return Answer::Unknown("its text cannot be read any more".to_owned()),
-        };
-        let now = self.context.now();
-        match self.connectors.find(&claimed.transport, &outgoing, &errand, resend, now).await {
-            Found::Yes { receipt } => Answer::Arrived(receipt),
-            Found::No => Answer::NotThere,
-            Found::Away { reason } => Answer::Later(reason),
-            Found::Unknown { reason } => Answer::Unknown(reason),
-        }
-    }
-
     /// Takes sent drafts off the desk.
     fn clear(&mut self, done: Vec<(DraftId, Change)>) -> Result<bool> {
         if done.is_empty() {
@@ -768,14 +748,6 @@ impl Dispatcher<'_, '_, '_> {
         self.tell(id, &story, What::Rejected(reason));
         Ok(())
     }
-}
-
-/// What a receiver says about an interrupted transmission.
-enum Answer {
-    Arrived(String),
-    NotThere,
-    Later(String),
-    Unknown(String),
 }
 
 enum Checked {

@@ -283,9 +283,13 @@ impl<'s> Tick<'s> {
                 if self.account.source(&wiring.name, fetched.len()) {
                     self.context.ui.say(format!("source `{}` is back", wiring.name));
                 }
+                let is_whole = !fetched.iter().any(|one| one.as_ref().is_err_and(Unreadable::leaves_out));
                 self.sort_out(wiring, fetched).await?;
-                let all =
-                    !self.rows.iter().any(|row| row.source == wiring.name && row.outcome == Outcome::Waits);
+                let all = is_whole
+                    && !self
+                        .rows
+                        .iter()
+                        .any(|row| row.source == wiring.name && row.outcome == Outcome::Waits);
                 if all && !self.options.dry_run {
                     self.complete.push(wiring.name.clone());
                 }

@@ -35,6 +35,7 @@ use crate::diagnostics::Credentials;
 use crate::entry::{Drafted, Fact};
 use crate::errand::Errand;
 use crate::error::Hint;
+use crate::guard::Secrets;
 use crate::http::Token;
 use crate::message::{Address, Message};
 use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
@@ -180,14 +181,14 @@ impl<'w> Connectors<'w> {
                 if !fresh {
                     self.threads.insert(name.clone(), (Instant::now(), maildir.threads()?));
                 }
-                Ok(self.threads.get(name).map(|(_, threads)| threads.tail(&origin.thread)))
+                self.threads.get(name).map(|(_, threads)| threads.tail(&origin.thread)).transpose()
             }
             Source::Folder(folder) => {
                 let fresh = self.folders.get(name).is_some_and(|(read, _)| read.elapsed() < THREADS_FRESH);
                 if !fresh {
                     self.folders.insert(name.clone(), (Instant::now(), folder.threads()?));
                 }
-                Ok(self.folders.get(name).map(|(_, threads)| threads.tail(&origin.thread)))
+                self.folders.get(name).map(|(_, threads)| threads.tail(&origin.thread)).transpose()
             }
         }
     }
@@ -330,12 +331,13 @@ impl<'w> Connectors<'w> {
     /// Tells the source what became of a draft: an answered message is read, a folder of sent mail gets its
     /// copy, and a hub's record tells the same story as the ledger. What cannot be told is logged, and
     /// changes nothing.
-    pub async fn after(&mut self, origin: &Drafted, key: &Key, fact: &Fact, outgoing: Option<&Outgoing>) {
-        self.after_all(vec![(origin, key, fact, outgoing)]).await;
+    pub async fn after(&mut self, origin: &Drafted, key: &Key, fact: &Fact, secrets: Option<&Secrets>) {
+        self.after_all(vec![(origin, key, fact, None)], secrets).await;
     }
 
-    /// The same for several drafts; hubs are told of some at a time.
-    pub async fn after_all(&mut self, told: Vec<Told<'_>>) {
+    /// The same for several drafts; hubs are told of some at a time. `secrets` have the key by which a message is
+    /// known that had some in it.
+    pub async fn after_all(&mut self, told: Vec<Told<'_>>, secrets: Option<&Secrets>) {
         let mut running: JoinSet<()> = JoinSet::new();
         for (origin, key, fact, outgoing) in told {
             let copied = outgoing.filter(|_| self.copies(&origin.source));
@@ -343,7 +345,7 @@ impl<'w> Connectors<'w> {
             let Ok(source) = self.source(&origin.source).await else { continue };
             let Source::Hub(hub) = source else {
                 if event.is_read {
-                    note_answered(source, &event).await;
+                    note_answered(source, &event, origin, secrets).await;
                 }
                 continue;
             };
@@ -471,9 +473,13 @@ impl Event {
     }
 }
 
-async fn note_answered(source: &Source, event: &Event) {
+async fn note_answered(source: &Source, event: &Event, origin: &Drafted, secrets: Option<&Secrets>) {
     let copy = event.copy.as_ref().map(|(id, mail)| (id.as_str(), mail.as_slice()));
-    if let Err(error) = source.note_answered(&event.message, copy).await {
+    let is_answered = |message: &Message| {
+        let as_it_came = secrets.map(|secrets| secrets.key.of_message(message));
+        message.digest() == origin.digest || as_it_came.is_some() && as_it_came == origin.fetched
+    };
+    if let Err(error) = source.note_answered(&event.message, is_answered, copy).await {
         tracing::warn!(source = event.source, %error, "the source could not note that it is answered");
     }
 }

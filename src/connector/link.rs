@@ -220,6 +220,22 @@ impl Link {
         Ok(self.buffer.drain(..count).collect())
     }
 
+    /// Tells whether the other side has said something already that nobody has read yet.
+    pub async fn is_ahead(&mut self) -> bool {
+        if self.buffer.is_empty() {
+            self.buffer.reserve(READ_BYTES);
+            let read = async {
+                match &mut self.stream {
+                    Stream::Plain(stream) => stream.read_buf(&mut self.buffer).await,
+                    Stream::Secret(stream) => stream.read_buf(&mut self.buffer).await,
+                }
+            };
+            // What is there already is read without waiting; whatever is wrong shows with the next step.
+            let _ = timeout(Duration::ZERO, read).await;
+        }
+        !self.buffer.is_empty()
+    }
+
     /// Reads what there is, at least a byte.
     async fn fill(&mut self) -> Result<(), ConnectorError> {
         self.buffer.reserve(READ_BYTES);

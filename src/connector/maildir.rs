@@ -73,21 +73,16 @@ impl Source {
 
     /// Returns the messages of a thread, oldest first; see [`Threads::tail`].
     pub fn thread_tail(&self, thread: &str) -> Result<Vec<Message>, ConnectorError> {
-        Ok(self.threads()?.tail(thread))
+        self.threads()?.tail(thread)
     }
 
     /// Reads which message belongs where, those of the sent folder included.
     pub fn threads(&self) -> Result<Threads, ConnectorError> {
-        let mut places = Vec::new();
+        let mut threads = Threads { source: self.name.clone(), places: Vec::new() };
         for root in std::iter::once(&self.path).chain(&self.sent) {
-            for mail in self.mails(root)? {
-                let bytes = open(root, &mail).ok().flatten();
-                if let Some(place) = bytes.as_deref().and_then(read::place) {
-                    places.push((root.clone(), mail, place));
-                }
-            }
+            threads.add(root, self.mails(root)?)?;
         }
-        Ok(Threads { source: self.name.clone(), places })
+        Ok(threads)
     }
 
     fn mails(&self, root: &Path) -> Result<Vec<Mail>, ConnectorError> {
@@ -124,15 +119,27 @@ pub struct Threads {
 }
 
 impl Threads {
+    /// Reads where mails belong. One that cannot be read may belong anywhere.
+    fn add(&mut self, root: &Path, mails: Vec<Mail>) -> Result<(), ConnectorError> {
+        for mail in mails {
+            let bytes = open(root, &mail).map_err(|error| cannot_read(&mail.path, &error))?;
+            if let Some(place) = bytes.as_deref().and_then(read::place) {
+                self.places.push((root.to_owned(), mail, place));
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the messages of a thread, oldest first.
     ///
     /// A message belongs to it if it is the thread's first, or answers or names one that belongs to
     /// it; messages with one id are given once.
-    pub fn tail(&self, thread: &str) -> Vec<Message> {
+    pub fn tail(&self, thread: &str) -> Result<Vec<Message>, ConnectorError> {
         let known = members(thread, self.places.iter().map(|(_, _, place)| place));
         let mut messages: BTreeMap<(Timestamp, String, OsString), Message> = BTreeMap::new();
         for (root, mail, place) in self.places.iter().filter(|(_, _, place)| known.contains(&place.id)) {
-            let Some(bytes) = open(root, mail).ok().flatten() else { continue };
+            let bytes = open(root, mail).map_err(|error| cannot_read(&mail.path, &error))?;
+            let Some(bytes) = bytes else { continue };
             let Ok(message) = read::read(&self.source, &bytes) else { continue };
             if messages.values().any(|other| other.id == message.id && other.digest() == message.digest()) {
                 continue;
@@ -140,7 +147,15 @@ impl Threads {
             let time = message.date.as_ref().map_or(mail.modified, |date| date.timestamp());
             messages.insert((time, place.id.clone(), mail.unique.clone()), message);
         }
-        messages.into_values().collect()
+        Ok(messages.into_values().collect())
+    }
+}
+
+/// Says that a thread cannot be told: what cannot be read is not what is not there.
+pub(super) fn cannot_read(path: &Path, error: &io::Error) -> ConnectorError {
+    let name = text::one_line(&path.display().to_string(), 300);
+    ConnectorError::Away {
+        what: format!("`{name}`, which may belong to the thread, cannot be read: {error}"),
     }
 }
 

@@ -20,7 +20,7 @@ use std::fs::File;
 use jiff::Timestamp;
 
 use crate::error::Hint;
-use crate::message::Fetched;
+use crate::message::{Fetched, Message};
 use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
 
 /// What a source is asked for.
@@ -126,12 +126,17 @@ impl Source {
     }
 
     /// Notes that a message was answered, where that means something there; `copy` is the Message-ID and the
-    /// bytes of the answer.
-    pub async fn note_answered(&self, id: &str, copy: Option<(&str, &[u8])>) -> Result<(), ConnectorError> {
+    /// bytes of the answer. `is_answered` knows the message where others may have its id.
+    pub async fn note_answered(
+        &self,
+        id: &str,
+        is_answered: impl Fn(&Message) -> bool,
+        copy: Option<(&str, &[u8])>,
+    ) -> Result<(), ConnectorError> {
         match self {
             // A mail program's flags are its own business.
             Source::Maildir(_) | Source::Folder(_) => Ok(()),
-            Source::Imap(imap) => imap.note_answered(id, copy).await,
+            Source::Imap(imap) => imap.note_answered(id, is_answered, copy).await,
             Source::Hub(hub) => hub.mark_read(id).await,
             // What was said there is not read or unread.
             Source::Forge(_) => Ok(()),

@@ -78,7 +78,7 @@ fn cases() -> Vec<Case> {
         Case { name: "`ignored`", story: vec![entry(HERE, ignored())], facts: plain.clone() },
     ];
     let mut add = |name, host: &str, claimed: bool, fact: Option<Fact>, facts: &Facts| {
-        let mut story = vec![entry(HERE, drafted())];
+        let mut story = vec![entry(HERE, drafted(Action::Reply))];
         if claimed {
             story.push(entry(HERE, claim()));
         }
@@ -118,10 +118,18 @@ fn cases() -> Vec<Case> {
     add("`rejected`", HERE, false, Some(rejected()), &plain);
     add("`expired`", HERE, false, Some(Fact::Expired), &plain);
     add("`superseded`", HERE, false, Some(Fact::Superseded { by: word() }), &plain);
+    let mut add_list = |name, fact: Fact| {
+        let facts = [drafted(Action::Issue), claim(), Fact::Sending, fact];
+        let story = facts.into_iter().map(|fact| entry(HERE, fact)).collect();
+        cases.push(Case { name, story, facts: asked.clone() });
+    };
+    add_list("`deferred` (a list of tasks that had begun; until later)", deferred(1));
+    add_list("`deferred` (a list of tasks that had begun; the time is over)", deferred(-1));
+    add_list("`claimed` (a list of tasks that had begun)", claim());
     cases
 }
 
-fn drafted() -> Fact {
+fn drafted(action: Action) -> Fact {
     Fact::Drafted(Box::new(Drafted {
         message: String::new(),
         digest: String::new(),
@@ -132,7 +140,7 @@ fn drafted() -> Fact {
         references: vec![],
         to: vec![],
         cc: vec![],
-        action: Action::Reply,
+        action,
         tier: Tier::Medium,
         path: String::new(),
         blob: OTHER,
@@ -210,6 +218,6 @@ mod tests {
         ] {
             assert!(table.contains(row), "{row}\n{table}");
         }
-        assert_eq!(cases().len(), 25);
+        assert_eq!(cases().len(), 28);
     }
 }

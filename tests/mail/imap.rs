@@ -191,17 +191,26 @@ fn an_answered_message_is_marked_and_the_copy_is_kept_once() {
     let Some(servers) = Servers::start() else { return };
     put(&servers, "INBOX", 1, &Mail::default());
     put(&servers, "INBOX", 2, &Mail { id: "mail-1@example.org.uk", ..Mail::default() });
+    put(&servers, "INBOX", 3, &Mail { id: "mail-1@example.org", body: "Something else.", ..Mail::default() });
+    let is_answered = |message: &Message| message.body == Mail::default().body.trim_end();
     let copy = b"Message-ID: <k.1.d@example.com>\r\nSubject: Re: A question\r\n\r\nyes\r\n".as_slice();
     let source = source(&servers);
     run(async {
         for _ in 0..2 {
-            source.note_answered("<mail-1@example.org>", Some(("<k.1.d@example.com>", copy))).await.unwrap();
+            source
+                .note_answered("<mail-1@example.org>", is_answered, Some(("<k.1.d@example.com>", copy)))
+                .await
+                .unwrap();
         }
         // One that cannot be named, and one that is not there, are nobody's trouble.
-        source.note_answered("sha256:00", None).await.unwrap();
-        source.note_answered("<gone@example.org>", None).await.unwrap();
+        source.note_answered("sha256:00", is_answered, None).await.unwrap();
+        source.note_answered("<gone@example.org>", is_answered, None).await.unwrap();
     });
-    assert_eq!(flags(&servers, "INBOX"), ["RS", ""]);
+    assert_eq!(
+        flags(&servers, "INBOX"),
+        ["RS", "", ""],
+        "another mail with that id is nobody's answered one"
+    );
     let sent = servers.mails("sam", "Sent");
     assert_eq!(sent.len(), 1);
     assert_eq!((sent[0].flags.as_str(), sent[0].header("Subject").as_str()), ("S", "Re: A question"));
@@ -267,6 +276,57 @@ fn scripted(script: &'static str) -> (u16, std::thread::JoinHandle<String>) {
         heard
     });
     (port, thread)
+}
+
+const GREETING: &str = "* OK hi\r\n|* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\nTAG OK\r\n|TAG OK\r\n|";
+
+#[test]
+fn a_backlog_that_takes_too_long_gives_the_newest_messages_and_says_that_others_are_left_out() {
+    // Two batches, of which the second never comes.
+    let mail = "Message-ID: <2@example.org>\r\nFrom: ada@example.org\r\n\r\nhello\r\n";
+    let script = format!(
+        "{GREETING}TAG OK\r\n|* SEARCH 1 2\r\nTAG OK\r\n|* 1 FETCH (UID 1 RFC822.SIZE 6000000)\r\n\
+         * 2 FETCH (UID 2 RFC822.SIZE 6000000)\r\nTAG OK\r\n|* 2 FETCH (UID 2 BODY[] {{{}}}\r\n{mail})\r\nTAG OK\r\n|",
+        mail.len()
+    );
+    let (port, server) = scripted(script.leak());
+    let source = source_at(port, &["INBOX", "Work"]).stopping_after(Duration::from_secs(4));
+    let fetched = run(source.fetch(&Window { since: None })).unwrap();
+    let (read, left_out): (Vec<_>, Vec<_>) = fetched.into_iter().partition(Result::is_ok);
+    assert_eq!(ids(&read.into_iter().map(Result::unwrap).collect::<Vec<_>>()), ["<2@example.org>"]);
+    let left_out: Vec<_> = left_out.into_iter().map(Result::unwrap_err).collect();
+    assert_eq!(left_out.len(), 2);
+    assert!(left_out.iter().all(|one| one.leaves_out() && one.what.contains("within 4 s")), "{left_out:?}");
+    let heard = server.join().unwrap();
+    assert!(heard.lines().last().unwrap().contains("UID FETCH 1 "), "{heard}");
+}
+
+#[test]
+fn a_message_of_a_thread_that_a_server_keeps_to_itself_is_not_taken_for_one_that_is_not_there() {
+    let place = "Message-ID: <1@example.org>\r\n\r\n";
+    let look = format!(
+        "{GREETING}TAG OK\r\n|* SEARCH 1\r\nTAG OK\r\n|* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n\
+         * 1 FETCH (UID 1 RFC822.SIZE 9 BODY[HEADER.FIELDS (MESSAGE-ID)] {{{}}}\r\n{place})\r\nTAG OK\r\n|",
+        place.len()
+    );
+    for (script, words) in [
+        (format!("{look}TAG OK\r\n|* 1 FETCH (UID 1 BODY[] NIL)\r\nTAG OK\r\n"), "does not give it"),
+        (format!("{look}TAG OK\r\n|TAG OK\r\n"), ""),
+        (look.replace("{31}", "{0}").replace(place, ""), "does not give it"),
+    ] {
+        let (port, server) = scripted(script.leak());
+        let login = Login::new("sam", PASSWORD);
+        let source =
+            Source::new("mail", self::server(port, Tls::None, None), login, vec!["INBOX".to_owned()], None);
+        let tail = run(source.thread_tail("<1@example.org>", "<1@example.org>", None));
+        drop(source);
+        match tail {
+            // It was taken out meanwhile.
+            Ok(tail) => assert_eq!((tail.len(), words), (0, "")),
+            Err(error) => assert!(!words.is_empty() && error.to_string().contains(words), "{error}"),
+        }
+        server.join().unwrap();
+    }
 }
 
 #[test]

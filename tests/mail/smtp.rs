@@ -1,5 +1,7 @@
 //! What a mail server says or leaves unsaid, and what is known then.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -225,6 +227,64 @@ fn a_mail_that_did_not_leave_whole_is_a_delay() {
     assert_says(&send(&transport(proxy.port()), &large), "deferred: the mail did not leave whole: ", "");
     servers.wait_until_delivered();
     assert_eq!(servers.mails("ada", "INBOX").len(), 0);
+}
+
+/// A server that takes everything; `begin` is its answer to `DATA`, and `end` that to the dot. Returns what it
+/// heard.
+fn scripted(begin: &'static str, end: &'static str) -> (u16, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let thread = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let (mut reader, mut writer) = (BufReader::new(stream.try_clone().unwrap()), stream);
+        let (mut heard, mut line, mut in_mail) = (String::new(), String::new(), false);
+        let mut answer = "220 hi\r\n";
+        while writer.write_all(answer.as_bytes()).is_ok() {
+            line.clear();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                break;
+            }
+            heard.push_str(&line);
+            answer = match line.trim_end() {
+                "." if in_mail => {
+                    in_mail = false;
+                    end
+                }
+                _ if in_mail => "",
+                "DATA" => {
+                    in_mail = true;
+                    begin
+                }
+                command if command.starts_with("EHLO") => "250-x\r\n250 AUTH PLAIN\r\n",
+                command if command.starts_with("AUTH") => "235 yes\r\n",
+                _ => "250 yes\r\n",
+            };
+        }
+        heard
+    });
+    (port, thread)
+}
+
+#[test]
+fn what_a_server_says_before_the_end_of_a_mail_is_no_answer_to_it() {
+    for (begin, end, begins, words, has_dot) in [
+        ("354 go\r\n", "250 kept\r\n", "delivered: ", "kept", true),
+        (
+            "354 go\r\n250 stray\r\n",
+            "554 no\r\n",
+            "deferred: ",
+            "spoke before the end of the mail: 250 stray",
+            false,
+        ),
+        ("354 go\r\n421 bye\r\n", "", "deferred: ", "421 bye", false),
+        ("354 go\r\n", "250 stray\r\n554 no\r\n", "unsure: ", "more than one answer", true),
+    ] {
+        let (port, server) = scripted(begin, end);
+        let outcome = send(&transport(port), &to_ada());
+        assert_says(&outcome, begins, words);
+        // A line of the mail that is a dot has another before it.
+        assert_eq!(server.join().unwrap().lines().any(|line| line == "."), has_dot, "{outcome}");
+    }
 }
 
 #[test]

@@ -396,6 +396,50 @@ fn an_approval_that_was_taken_back_in_the_middle_says_what_is_there() {
 }
 
 #[test]
+fn an_approval_that_is_taken_back_while_the_tracker_says_later_names_what_is_there() {
+    for removed in [false, true] {
+        let tracker = Tracker::start();
+        let proxy = Proxy::start(&tracker.url());
+        let world = World::new(&plan(), &rest(&proxy.url()));
+        let desk = &world.desk;
+        tracker.refuse("Mend the export", 429, "retry-after: 3600");
+        let id = approved(&world);
+        desk.send();
+        assert_eq!(desk.story(&id), "drafted claimed sending deferred");
+        if removed {
+            desk.git(&["rm", "-q", &desk.draft("export")]).commit_quietly("no");
+        } else {
+            desk.edit("export", "status = \"approved\"", "status = \"draft\"").commit_quietly("no");
+        }
+        // Nothing is said before the tracker says what it has.
+        proxy.spoil(QUESTIONS, 0, usize::MAX, Fault::Error(503));
+        desk.send();
+        assert_eq!(desk.story(&id), "drafted claimed sending deferred");
+        proxy.heal();
+        desk.send();
+        assert!(desk.seen().contains("created so far: find is T-1"), "{}", desk.seen());
+        assert_eq!(desk.story(&id), "drafted claimed sending deferred unsure");
+        assert_eq!(tracker.titles(), ["T-1 Find out since when"]);
+    }
+}
+
+#[test]
+fn another_text_for_a_list_that_was_put_off_goes_on_where_it_was() {
+    let tracker = Tracker::start();
+    let world = World::new(&plan(), &rest(&tracker.url()));
+    let desk = &world.desk;
+    tracker.refuse("Mend the export", 429, "");
+    let id = approved(&world);
+    desk.send();
+    desk.edit("export", "\"Mend the export\"", "\"Mend the CSV export\"").commit_quietly("mended").send();
+    assert_eq!(
+        tracker.titles(),
+        ["T-1 Find out since when", "T-2 Mend the CSV export", "T-3 Say so in the manual"]
+    );
+    assert_eq!(desk.story(&id), "drafted claimed sending deferred claimed sending sent");
+}
+
+#[test]
 fn a_tracker_that_lists_what_it_likes_creates_nothing_twice() {
     let tracker = Tracker::start();
     let world = World::new(&plan(), &rest(&tracker.url()));

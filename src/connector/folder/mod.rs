@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 
 use crate::connector::mail::limits::RAW_BYTES_MAX;
 use crate::connector::mail::read::Place;
-use crate::connector::maildir::{members, read_file};
+use crate::connector::maildir::{cannot_read, members, read_file};
 use crate::connector::{ConnectorError, Window};
 use crate::message::{Fetched, Message, Unreadable, sha256_hex};
 use crate::text;
@@ -119,7 +119,7 @@ impl Source {
                 continue;
             }
             for entry in self.list(folder)? {
-                let bytes = read_file(&entry.path).ok().flatten();
+                let bytes = read_if_there(&entry.path)?;
                 if let Some(place) = bytes.and_then(|bytes| wire::place(&entry.name, &entry.id(), &bytes)) {
                     places.push((entry, place));
                 }
@@ -188,11 +188,11 @@ impl Threads {
     /// Returns the messages of a thread, oldest first, as [`maildir::Threads::tail`] does.
     ///
     /// [`maildir::Threads::tail`]: crate::connector::maildir::Threads::tail
-    pub fn tail(&self, thread: &str) -> Vec<Message> {
+    pub fn tail(&self, thread: &str) -> Result<Vec<Message>, ConnectorError> {
         let known = members(thread, self.places.iter().map(|(_, place)| place));
         let mut messages: BTreeMap<(Timestamp, String), Message> = BTreeMap::new();
         for (entry, place) in self.places.iter().filter(|(_, place)| known.contains(&place.id)) {
-            let Some(bytes) = read_file(&entry.path).ok().flatten() else { continue };
+            let Some(bytes) = read_if_there(&entry.path)? else { continue };
             let Ok(message) = wire::read(&self.source, &entry.name, &entry.id(), &bytes) else { continue };
             let message = dated(message, entry);
             if messages.values().any(|other| other.id == message.id && other.digest() == message.digest()) {
@@ -201,7 +201,15 @@ impl Threads {
             let time = message.date.as_ref().map_or(entry.time(), |date| date.timestamp());
             messages.insert((time, format!("{} {}", place.id, entry.name)), message);
         }
-        messages.into_values().collect()
+        Ok(messages.into_values().collect())
+    }
+}
+
+/// Reads a file of a thread; none where it is gone. One that cannot be read may belong to any thread.
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, ConnectorError> {
+    match read_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map_err(|error| cannot_read(path, &error)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -166,11 +167,31 @@ fn an_answer_to_a_file_belongs_to_its_thread() {
     answer.references.clear();
     fs::write(sent.path().join("a.md"), wire::markdown(&answer).unwrap()).unwrap();
     let source = Source { sent: Some(sent.path().to_owned()), ..source(inbox.path()) };
-    let tail: Vec<String> =
-        source.threads().unwrap().tail("file:one.md").into_iter().map(|message| message.subject).collect();
+    let tail: Vec<String> = source
+        .threads()
+        .unwrap()
+        .tail("file:one.md")
+        .unwrap()
+        .into_iter()
+        .map(|message| message.subject)
+        .collect();
     assert_eq!(tail, ["Wo ist Ärger?", "Re: Invoice for October"]);
     let nowhere = Source { sent: Some(sent.path().join("not yet")), ..source };
-    assert_eq!(nowhere.threads().unwrap().tail("file:one.md").len(), 1);
+    assert_eq!(nowhere.threads().unwrap().tail("file:one.md").unwrap().len(), 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_taken_for_one_that_is_not_there() {
+    let folder = TempDir::new().unwrap();
+    put(folder.path(), "one.md", "From: ada@example.org\nSubject: one\n\nhello\n");
+    let threads = source(folder.path()).threads().unwrap();
+    let path = folder.path().join("one.md");
+    fs::remove_file(&path).unwrap();
+    assert!(threads.tail("file:one.md").unwrap().is_empty());
+    // Nobody can open a socket, not even root.
+    let _socket = UnixListener::bind(&path).unwrap();
+    let error = threads.tail("file:one.md").unwrap_err();
+    assert!(matches!(error, ConnectorError::Away { .. }) && error.to_string().contains("one.md"), "{error}");
 }
 
 #[test]

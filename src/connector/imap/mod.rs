@@ -13,14 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use self::session::{Selected, Session};
 use crate::connector::link::{Idle, Login, Server, away};
 use crate::connector::mail::limits::RAW_BYTES_MAX;
 use crate::connector::mail::{message_id, read};
 use crate::connector::{ConnectorError, Window};
-use crate::message::{Fetched, Message, Unreadable, sha256_hex};
+use crate::message::{Fetched, LEFT_OUT, Message, Unreadable, sha256_hex};
 
 /// Messages of a folder that are fetched at a time.
 pub const MESSAGES_MAX: usize = 2000;
@@ -28,8 +28,12 @@ pub const MESSAGES_MAX: usize = 2000;
 /// Bytes of all messages that are fetched at a time.
 pub const BYTES_MAX: u64 = 512 * 1024 * 1024;
 
-/// How long a whole fetch may take.
-const FETCH_TIME_MAX: Duration = Duration::from_secs(15 * 60);
+/// How long a whole fetch may take; less than a tick gives any source, so that what was read by then is not
+/// lost.
+const FETCH_TIME_MAX: Duration = Duration::from_secs(240);
+
+/// How much longer the login may take.
+const LAST_WORD: Duration = Duration::from_secs(20);
 
 /// Messages and bytes that are asked for with one command.
 const BATCH_MESSAGES: usize = 50;
@@ -57,7 +61,16 @@ pub struct Source {
     login: Login,
     folders: Vec<String>,
     sent: Option<String>,
+    time: Duration,
     idle: Idle<Session>,
+}
+
+/// What a fetch has read so far.
+#[derive(Default)]
+struct Read {
+    found: Vec<(Timestamp, Fetched)>,
+    /// Whether it was stopped in the middle of a command, so that nobody knows what comes next there.
+    is_cut: bool,
 }
 
 /// A message as its folder has it.
@@ -70,17 +83,39 @@ struct Place {
 impl Source {
     /// Makes a source; makes no call. `sent` is the folder with the operator's own answers.
     pub fn new(name: &str, server: Server, login: Login, folders: Vec<String>, sent: Option<String>) -> Self {
-        Self { name: name.to_owned(), server, login, folders, sent, idle: Idle::default() }
+        Self {
+            name: name.to_owned(),
+            server,
+            login,
+            folders,
+            sent,
+            time: FETCH_TIME_MAX,
+            idle: Idle::default(),
+        }
+    }
+
+    /// Stops each fetch after so much time.
+    pub fn stopping_after(self, time: Duration) -> Self {
+        Self { time, ..self }
     }
 
     /// Returns the unread messages of all folders that came in the window, oldest first.
     ///
     /// Beyond our bounds the oldest are left out, and an entry says so.
     pub async fn fetch(&self, window: &Window) -> Result<Vec<Fetched>, ConnectorError> {
-        let fetched =
-            timeout(FETCH_TIME_MAX, self.with(async |session| self.fetch_all(session, window).await));
-        let minutes = FETCH_TIME_MAX.as_secs() / 60;
-        fetched.await.map_err(|_| away(format!("{} took more than {minutes} minutes", self.server)))?
+        let end = Instant::now() + self.time;
+        let slow = || away(format!("{} gave nothing within {} s", self.server, self.time.as_secs()));
+        let read = self.with(async |session| self.fetch_all(session, window, end).await);
+        // Only the way to the first folder has no end of its own.
+        let Read { mut found, is_cut } = timeout_at(end + LAST_WORD, read).await.map_err(|_| slow())??;
+        if is_cut {
+            drop(self.idle.take());
+            if found.iter().all(|(_, fetched)| fetched.is_err()) {
+                return Err(slow());
+            }
+        }
+        found.sort_by_key(|(time, _)| *time);
+        Ok(found.into_iter().map(|(_, fetched)| fetched).collect())
     }
 
     /// Returns the messages of a thread, oldest first, those of the folder of sent mail included.
@@ -98,10 +133,16 @@ impl Source {
     }
 
     /// Marks an answered message as read and answered, and puts a copy of the answer into the folder of sent
-    /// mail unless it is there. A message without an id of its own cannot be found again.
-    pub async fn note_answered(&self, id: &str, copy: Option<(&str, &[u8])>) -> Result<(), ConnectorError> {
+    /// mail unless it is there. A message without an id of its own cannot be found again, and of several with
+    /// one id only those are marked that `is_answered` knows.
+    pub async fn note_answered(
+        &self,
+        id: &str,
+        is_answered: impl Fn(&Message) -> bool,
+        copy: Option<(&str, &[u8])>,
+    ) -> Result<(), ConnectorError> {
         self.with(async |session| {
-            self.mark(session, id).await?;
+            self.mark(session, id, &is_answered).await?;
             match (&self.sent, copy) {
                 (Some(sent), Some((id, mail))) => keep_copy(session, sent, id, mail).await,
                 _ => Ok(()),
@@ -145,29 +186,65 @@ impl Source {
         self.folders.iter().chain(self.sent.iter().filter(|sent| !self.folders.contains(sent)))
     }
 
+    /// Reads every folder, each in its share of the time, the newest messages first.
     async fn fetch_all(
         &self,
         session: &mut Session,
         window: &Window,
-    ) -> Result<Vec<Fetched>, ConnectorError> {
-        let mut found: Vec<(Timestamp, Fetched)> = Vec::new();
-        for folder in &self.folders {
-            session.select(folder, Selected::ReadOnly).await?;
-            let mut places = places(session, window).await?;
-            let all = places.len();
-            leave_out_the_oldest(&mut places);
-            if places.len() < all {
-                let what = format!(
-                    "the folder `{folder}` holds {all} unread messages, and the oldest of them are left out"
-                );
-                found.push((Timestamp::MIN, Err(self.unreadable(format!("imap:{folder}"), what))));
+        end: Instant,
+    ) -> Result<Read, ConnectorError> {
+        let mut read = Read::default();
+        for (place, folder) in self.folders.iter().enumerate() {
+            let others = u32::try_from(self.folders.len() - place).unwrap_or(u32::MAX);
+            let share = Instant::now() + end.saturating_duration_since(Instant::now()) / others;
+            if !read.is_cut {
+                match timeout_at(end, self.fetch_folder(session, folder, window, share, &mut read)).await {
+                    Ok(done) => done?,
+                    Err(_) => read.is_cut = true,
+                }
             }
-            for batch in batches(&places) {
-                self.fetch_batch(session, batch, &mut found).await?;
+            if read.is_cut {
+                read.found.push(self.left_out(folder));
             }
         }
-        found.sort_by_key(|(time, _)| *time);
-        Ok(found.into_iter().map(|(_, fetched)| fetched).collect())
+        Ok(read)
+    }
+
+    async fn fetch_folder(
+        &self,
+        session: &mut Session,
+        folder: &str,
+        window: &Window,
+        share: Instant,
+        read: &mut Read,
+    ) -> Result<(), ConnectorError> {
+        session.select(folder, Selected::ReadOnly).await?;
+        let mut places = places(session, window).await?;
+        let all = places.len();
+        leave_out_the_oldest(&mut places);
+        if places.len() < all {
+            let what = format!(
+                "the folder `{folder}` holds {all} unread messages, and the oldest of them are left out"
+            );
+            read.found.push((Timestamp::MIN, Err(self.unreadable(format!("imap:{folder}"), what))));
+        }
+        for batch in batches(&places).into_iter().rev() {
+            if Instant::now() >= share {
+                read.found.push(self.left_out(folder));
+                break;
+            }
+            self.fetch_batch(session, batch, &mut read.found).await?;
+        }
+        Ok(())
+    }
+
+    /// Says that a folder was not read to its end.
+    fn left_out(&self, folder: &str) -> (Timestamp, Fetched) {
+        let what = format!(
+            "the folder `{folder}` could not be read whole within {} s, and what is older is left out",
+            self.time.as_secs()
+        );
+        (Timestamp::MIN, Err(self.unreadable(format!("{LEFT_OUT}imap:{folder}"), what)))
     }
 
     async fn fetch_batch(
@@ -233,7 +310,15 @@ impl Source {
             // Of a mail that is too large its head says enough: who wrote it, and when.
             for (uids, part) in [(honest, "BODY.PEEK[]"), (large, "BODY.PEEK[HEADER]")] {
                 let what = format!("INTERNALDATE {part}");
-                session.fetch(&uids, &what, |_, item| self.add(&mut found, &item)).await?;
+                let mut given = Given::default();
+                session
+                    .fetch(&uids, &what, |uid, item| {
+                        if given.has(uid, &item) {
+                            self.add(&mut found, &item);
+                        }
+                    })
+                    .await?;
+                given.check(&self.server)?;
             }
         }
         Ok(found.into_values().collect())
@@ -253,21 +338,65 @@ impl Source {
         }
     }
 
-    async fn mark(&self, session: &mut Session, id: &str) -> Result<(), ConnectorError> {
+    async fn mark(
+        &self,
+        session: &mut Session,
+        id: &str,
+        is_answered: &impl Fn(&Message) -> bool,
+    ) -> Result<(), ConnectorError> {
         let Some(command) = message_id(id).filter(|same| same == id).and_then(|id| wire::by_id(&id)) else {
             return Ok(());
         };
         for folder in &self.folders {
             session.select(folder, Selected::ReadWrite).await?;
             let found = session.search(&command).await?;
-            let same = exactly(session, &found, id).await?;
-            session.flag(&same, "\\Seen \\Answered").await?;
+            let mut same = exactly(session, &found, id).await?;
+            same.truncate(TAIL_MESSAGES_MAX);
+            // Anybody can write another mail with this id, and nobody has seen that one.
+            let mut answered = Vec::new();
+            session
+                .fetch(&same, "BODY.PEEK[]", |uid, item| {
+                    let mail = read::read(&self.name, &item.body.unwrap_or_default());
+                    if mail.is_ok_and(|message| is_answered(&message)) {
+                        answered.push(uid);
+                    }
+                })
+                .await?;
+            session.flag(&answered, "\\Seen \\Answered").await?;
         }
         Ok(())
     }
 
     fn unreadable(&self, id: String, what: String) -> Unreadable {
         Unreadable { source: self.name.clone(), id, what }
+    }
+}
+
+/// Which messages a server gave, and of which it kept the text to itself.
+#[derive(Default)]
+struct Given {
+    whole: BTreeSet<u32>,
+    without: BTreeSet<u32>,
+}
+
+impl Given {
+    /// Tells whether an item has the text that was asked for; one that only speaks of flags has none.
+    fn has(&mut self, uid: u32, item: &wire::Item) -> bool {
+        let has = item.body.as_ref().is_some_and(|body| !body.is_empty());
+        if has {
+            self.whole.insert(uid)
+        } else {
+            self.without.insert(uid)
+        };
+        has
+    }
+
+    /// Refuses a thread of which a message is there and was not given.
+    fn check(&self, server: &Server) -> Result<(), ConnectorError> {
+        match self.without.difference(&self.whole).next() {
+            Some(uid) => Err(away(format!("{server} has message {uid} of the thread, and does not give it"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -300,13 +429,16 @@ impl<'f> Members<'f> {
             let mut uids = session.search(&command).await?;
             uids.retain(|uid| !self.places.contains_key(uid));
             let last = &uids[uids.len().saturating_sub(TAIL_MESSAGES_MAX)..];
+            let mut given = Given::default();
             session
                 .fetch(last, &format!("RFC822.SIZE {PLACE}"), |uid, item| {
+                    given.has(uid, &item);
                     if let Some(place) = item.body.as_deref().and_then(read::place) {
                         self.places.insert(uid, (item.size.unwrap_or(0), place));
                     }
                 })
                 .await?;
+            given.check(session.server())?;
         }
         self.asked.extend(new);
         extend(known, self.places.values().map(|(_, place)| place));

@@ -103,6 +103,11 @@ impl Session {
         Ok(found)
     }
 
+    /// Returns where it leads.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// Fetches something about messages of the selected folder; each is given to `take` as it comes.
     pub async fn fetch(
         &mut self,

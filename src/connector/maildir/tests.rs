@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +13,7 @@ use crate::connector::mail::limits::RAW_BYTES_MAX;
 use crate::connector::mail::tests::outgoing;
 use crate::connector::mail::write::write;
 use crate::connector::maildir::outbox::Transport;
-use crate::connector::maildir::{Source, mails, open};
+use crate::connector::maildir::{Source, Threads, mails, open};
 use crate::connector::{ConnectorError, Window};
 use crate::error::Hint;
 use crate::outgoing::{Found, Outcome};
@@ -239,4 +240,25 @@ fn what_cannot_be_written_fails_before_it_is_sent() {
     outgoing.to.clear();
     let Err(Outcome::Failed { reason }) = transport.prepare(&outgoing, now()) else { panic!() };
     assert_eq!(reason, "there is no recipient");
+}
+
+#[test]
+fn a_mail_that_cannot_be_read_is_not_taken_for_one_that_is_not_there() {
+    let folder = maildir();
+    put(folder.path(), "cur/1.x:2,", &mail("first", 10, ""));
+    put(folder.path(), "cur/2.x:2,", &mail("second", 11, "In-Reply-To: <first@example.org>\n"));
+    let source = source(folder.path());
+    let listed = mails(folder.path()).unwrap();
+    let threads = source.threads().unwrap();
+    let tail = || threads.tail("<first@example.org>").map(|tail| tail.len());
+    assert_eq!(tail().unwrap(), 2);
+    let path = folder.path().join("cur/2.x:2,");
+    fs::remove_file(&path).unwrap();
+    assert_eq!(tail().unwrap(), 1);
+    // Nobody can open a socket, not even root.
+    let _socket = UnixListener::bind(&path).unwrap();
+    let mut places = Threads { source: "mail".to_owned(), places: Vec::new() };
+    for error in [tail().unwrap_err(), places.add(folder.path(), listed).unwrap_err()] {
+        assert!(matches!(error, ConnectorError::Away { .. }) && error.to_string().contains("2.x"), "{error}");
+    }
 }

@@ -232,12 +232,25 @@ impl Session {
             return (deferred(&format!("the mail did not leave whole: {error}"), now), false);
         }
         reached("mail.written");
+        // Whatever the server has said by now is no answer to the whole mail. Without the dot nothing is taken.
+        if self.link.is_ahead().await {
+            let words = match read_reply(&mut self.link).await {
+                Ok(reply) => reply.told(),
+                Err(error) => error.to_string(),
+            };
+            return (deferred(&format!("the server spoke before the end of the mail: {words}"), now), false);
+        }
         if let Err(error) = self.link.write(wire::FINAL_DOT.as_bytes()).await {
             return (unsure(&format!("the connection broke with the end of the mail: {error}")), false);
         }
         reached("mail.ended");
         self.link.allow(self.time.saturating_mul(PATIENCE));
         match read_reply(&mut self.link).await {
+            Ok(answer) if self.link.is_ahead().await => {
+                let said =
+                    format!("the server said more than one answer to the whole mail: {}", answer.told());
+                (unsure(&said), false)
+            }
             Ok(answer) => (wire::read_outcome(&answer, now), !answer.is_farewell()),
             Err(error) => (unsure(&format!("no answer to the whole mail: {error}")), false),
         }
