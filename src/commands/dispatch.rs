@@ -15,7 +15,6 @@ use std::fs::File;
 use jiff::{SignedDuration, Timestamp};
 
 use super::errands::rendered;
-use super::health;
 use super::judgement::{self, Case, Stop};
 use super::leaving;
 use super::pause::{self, Paused};
@@ -447,18 +446,6 @@ impl Dispatcher<'_, '_, '_> {
         });
         self.connectors.after_all(told.collect(), Some(secrets)).await;
         Ok(())
-    }
-
-    /// Notes for `status` how the way out is.
-    fn note_health(&self, transport: &str, outcome: &Outcome) {
-        let result = match outcome {
-            Outcome::Delivered { .. } => Ok(()),
-            Outcome::Deferred { reason, .. } => Err(self.context.credentials.clean(reason)),
-            // A clear no comes from a system that works, and a doubt is told of the draft itself.
-            Outcome::Failed { .. } | Outcome::Unsure { .. } => return,
-        };
-        let result = result.as_ref().copied().map_err(String::as_str);
-        health::note(&self.session.state, health::Role::Transport, transport, result, self.context.now());
     }
 
     /// Returns the drafts of a chunk whose threads have not moved on and whose transport is ready.

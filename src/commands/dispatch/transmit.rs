@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio::task::{Id, JoinSet};
 
+use super::super::health;
 use super::{Dispatcher, Outbound};
 use crate::connector::Transport;
 use crate::errand::Errand;
@@ -60,6 +61,18 @@ impl Dispatcher<'_, '_, '_> {
         let told = outcomes.into_iter().map(|(index, outcome)| (drafts[index], outcome));
         told.inspect(|(draft, outcome)| tracing::info!(draft = %draft.id, transport, ?outcome, "transmitted"))
             .collect()
+    }
+
+    /// Notes for `status` how the way out is.
+    pub(super) fn note_health(&self, transport: &str, outcome: &Outcome) {
+        let result = match outcome {
+            Outcome::Delivered { .. } => Ok(()),
+            Outcome::Deferred { reason, .. } => Err(self.context.credentials.clean(reason)),
+            // A clear no comes from a system that works, and a doubt is told of the draft itself.
+            Outcome::Failed { .. } | Outcome::Unsure { .. } => return,
+        };
+        let result = result.as_ref().copied().map_err(String::as_str);
+        health::note(&self.session.state, health::Role::Transport, transport, result, self.context.now());
     }
 }
 
