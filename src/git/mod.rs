@@ -531,11 +531,7 @@ impl Repository {
 
     /// Returns the entries of an index file below the drafts folder, by path; conflicts are left out.
     pub fn drafts_in_index(&self, index: Option<&Path>) -> Result<Vec<TreeEntry>> {
-        let opened = match index {
-            Some(path) => landing::open_index(path),
-            None => self.inner.index(),
-        };
-        let index = opened.map_err(|error| no_index(&error))?;
+        let index = self.index(index)?;
         let prefix = format!("{DRAFTS}/");
         Ok(index
             .iter()
@@ -550,12 +546,16 @@ impl Repository {
 
     /// Returns the blob at a path of an index, the repository's own where none is named.
     pub fn in_index(&self, index: Option<&Path>, path: &str) -> Result<Option<ObjectId>> {
-        let opened = match index {
+        let index = self.index(index)?;
+        Ok(index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id)))
+    }
+
+    fn index(&self, file: Option<&Path>) -> Result<git2::Index> {
+        let opened = match file {
             Some(file) => landing::open_index(file),
             None => self.inner.index(),
         };
-        let index = opened.map_err(|error| no_index(&error))?;
-        Ok(index.get_path(Path::new(path), 0).map(|entry| from_oid(entry.id)))
+        opened.map_err(|error| no_index(&error))
     }
 
     /// Returns a git command in this repository, with no `GIT_*` variable of a hook around it.
