@@ -10,9 +10,9 @@ use std::path::Path;
 
 use crate::approval::CommitFacts;
 use crate::delivery::OnDesk;
-use crate::draft::{self, Draft, Status};
+use crate::draft::{Draft, Status};
 use crate::error::FileError;
-use crate::git::landing;
+use crate::git::landing::{self, Staged};
 use crate::git::lock::OwnLock;
 use crate::git::{DRAFTS, GitError, MAIN, Person, Repository, Result, TreeEntry};
 use crate::id::{DraftId, ObjectId};
@@ -251,11 +251,18 @@ pub fn not_plain(path: &str) -> FileError {
     FileError::new(path, "not a plain file").with_hint("a link or a submodule is never sent")
 }
 
-/// Stages a path as it is in the worktree, under the desk's lock.
-pub fn stage(repository: &Repository, path: &str) -> Result<()> {
+/// Stages paths as they are in the worktree, all or none, under the desk's lock.
+pub fn stage(repository: &Repository, paths: &[&str]) -> Result<Staged> {
     let _changing = lock(repository)?;
     landing::heal(repository)?;
-    landing::stage(repository, path)
+    landing::stage(repository, paths)
+}
+
+/// Takes back what was staged for some paths, under the desk's lock.
+pub fn unstage(repository: &Repository, staged: &Staged, is_meant: impl Fn(&str) -> bool) -> Result<()> {
+    let _changing = lock(repository)?;
+    landing::heal(repository)?;
+    landing::unstage(repository, staged, is_meant)
 }
 
 /// Takes the lock under which the machine changes the desk; released when the file is dropped.
@@ -315,35 +322,20 @@ pub fn read_text_here(file: &Path) -> io::Result<String> {
     String::from_utf8(read_here(file)?).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
-/// Returns a draft's text with another status, read from and written to the worktree.
+/// Writes a draft in the worktree: aside and then moved, so that an editor or a crash never sees half of it.
 ///
 /// # Errors
-/// As [`Draft::parse`], and where the file cannot be read or written.
-pub fn set_status(
-    repository: &Repository,
-    path: &str,
-    status: Status,
-) -> std::result::Result<bool, FileError> {
-    let Some(top) = repository.worktree() else {
-        return Err(FileError::new(path, "a bare repository has no worktree to edit"));
-    };
-    let file = top.join(path);
-    let failed = |error: io::Error| FileError::new(path, error.to_string());
-    let before = read_text_here(&file).map_err(failed)?;
-    let after = draft::with_status(path, &before, status)?;
-    if after == before {
-        return Ok(false);
-    }
-    // Written aside and moved, so that an editor or a crash never sees half a draft.
+/// That of the file system.
+pub fn replace_here(repository: &Repository, path: &str, bytes: &[u8]) -> io::Result<()> {
+    let file = repository.place().join(path);
     let own = repository.own_dir();
     let aside = own.join("edit");
-    fs::create_dir_all(&own).map_err(failed)?;
-    fs::write(&aside, after).map_err(failed)?;
+    fs::create_dir_all(&own)?;
+    fs::write(&aside, bytes)?;
     match fs::rename(&aside, &file) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            fs::copy(&aside, &file).and_then(|_| fs::remove_file(&aside)).map_err(failed)?;
+            fs::copy(&aside, &file).and_then(|_| fs::remove_file(&aside))
         }
-        renamed => renamed.map_err(failed)?,
+        renamed => renamed,
     }
-    Ok(true)
 }

@@ -212,6 +212,15 @@ fn push_mark(shown: &mut String, run: &mut Vec<char>) {
     run.clear();
 }
 
+/// Returns a word as it can be pasted into a POSIX shell.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:,+@%=".contains(c);
+    if word.chars().all(is_plain) && !word.is_empty() {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

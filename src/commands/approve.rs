@@ -1,14 +1,18 @@
 //! Sets drafts to approved and stages them, as `git add` would; the commit is what approves.
 
+use std::io;
+
+use super::staging::{self, Changed, Wanted, check_on_main, check_worktree};
 use super::{CommandError, Context, Exit, Result, Session, edit, hook};
 use crate::desk::{self, Desk};
-use crate::draft::{Draft, Status};
+use crate::draft::Draft;
 use crate::error::FileError;
-use crate::git;
+use crate::git::{self, MAIN};
 use crate::id::{DraftId, ObjectId};
 use crate::ledger::Snapshot;
 use crate::policy;
 use crate::text;
+use crate::ui::counted;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, Default)]
@@ -26,60 +30,116 @@ pub struct Options {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let session = Session::open(context)?;
+    check_worktree(context, &session, "approve")?;
+    check_on_main(context, &session)?;
     let desk = Desk::read(&session.repository)?;
     let snapshot = Snapshot::of(&session.repository)?;
-    let ids =
-        options.ids.iter().map(|id| session.resolve(&desk, &snapshot, id)).collect::<Result<Vec<_>>>()?;
+    let ids = ids(&session, &desk, &snapshot, &options.ids)?;
     if options.edit && edit::open(context, &session, &desk, &ids)? == Exit::NeedsYou {
         return Ok(Exit::NeedsYou);
     }
-    let mut paths = Vec::new();
+    let mut wanted = Vec::new();
     for id in &ids {
-        let path = path_of(&session, &desk, id)?;
-        refuse_unsendable(&session, &desk, &path)?;
-        desk::set_status(&session.repository, &path, Status::Approved)?;
-        desk::stage(&session.repository, &path)?;
-        paths.push(path);
+        let path = path_of(&desk, id)?;
+        refuse_unsendable(context, &session, &desk, &path)?;
+        wanted.push((path, Wanted::Approved));
+    }
+    let changed = staging::change(context, &session, &wanted)?;
+    if changed.is_committed()? {
+        context.ui.say("approved and committed already; \"git drafts send\" sends");
+        return Ok(Exit::Done);
+    }
+    if !options.commit {
+        context.ui.say("approved, and staged; \"git commit\" sends");
+        return Ok(Exit::Done);
     }
     let subject =
         desk.find(&ids[0]).and_then(|file| file.draft.as_ref().ok()).map(|draft| draft.subject.clone());
     let message = match (&options.message, subject) {
         (Some(message), _) => message.clone(),
         (None, Some(subject)) if ids.len() == 1 => format!("Approve \"{}\"", text::one_line(&subject, 60)),
-        (None, _) => format!("Approve {} drafts", ids.len()),
+        (None, _) => format!("Approve {}", counted(ids.len(), "draft")),
     };
-    if options.commit {
-        return commit(context, &session, &paths, &[], &message);
+    commit_or_take_back(context, &session, &changed, &wanted, &message)
+}
+
+/// Finds the drafts that a command line names, each once.
+pub fn ids(
+    session: &Session,
+    desk: &Desk,
+    snapshot: &Snapshot<'_>,
+    prefixes: &[String],
+) -> Result<Vec<DraftId>> {
+    let mut ids = Vec::new();
+    for prefix in prefixes {
+        let id = session.resolve(desk, snapshot, prefix)?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
     }
-    context.ui.say("approved, and staged; \"git commit\" sends");
-    Ok(Exit::Done)
+    Ok(ids)
 }
 
 /// Says at once what the commit would say: this cannot be sent as it is.
-fn refuse_unsendable(session: &Session, desk: &Desk, path: &str) -> Result<()> {
-    let file = session.repository.worktree().map(|top| top.join(path)).unwrap_or_default();
-    let text = desk::read_text_here(&file).map_err(|error| CommandError::system(&file, error))?;
+fn refuse_unsendable(context: &Context, session: &Session, desk: &Desk, path: &str) -> Result<()> {
+    let file = session.repository.place().join(path);
+    let text = match desk::read_text_here(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let whence = match session.repository.staged(path)? {
+                Some(_) => "restore",
+                None => "restore --staged --worktree",
+            };
+            let git = staging::git(context, session);
+            return Err(FileError::new(path, "the file is not there")
+                .with_hint(format!("`{git} {whence} {}` brings it back", text::shell_word(path)))
+                .into());
+        }
+        Err(error) => return Err(CommandError::system(&file, error)),
+    };
     let draft = Draft::parse(path, &text)?;
     let wrong = policy::obstacles(&session.committed_policy(desk)?, &draft);
     match wrong.first() {
         None => Ok(()),
         Some(finding) => Err(FileError::new(path, finding.to_string())
-            .with_hint("mend it first: `git drafts edit`, or `git drafts approve --edit`")
+            .with_hint(format!("mend it first: `git drafts edit {}`", draft.id()))
             .into()),
     }
 }
 
-/// Commits just these paths with the operator's own git: hooks, signature and identity are theirs.
+/// Commits what was changed, or puts everything back as it was.
+pub fn commit_or_take_back(
+    context: &Context,
+    session: &Session,
+    changed: &Changed<'_>,
+    wanted: &[(String, Wanted)],
+    message: &str,
+) -> Result<Exit> {
+    let paths: Vec<String> = wanted.iter().map(|(path, _)| path.clone()).collect();
+    if commit(session, changed, &paths, &[], message)? {
+        return Ok(Exit::Done);
+    }
+    context.ui.say(match (changed.take_back(context, |_| true), paths.len()) {
+        (false, _) => "nothing was committed",
+        (true, 1) => "nothing was committed; the draft is as it was",
+        (true, _) => "nothing was committed; the drafts are as they were",
+    });
+    Ok(Exit::NeedsYou)
+}
+
+/// Commits just these paths with the operator's own git: hooks, signature and identity are theirs. Tells
+/// whether they are committed; git has said why not.
 ///
 /// `shown` are the paths whose text a person was shown, each with its blob: the hook refuses the commit
 /// if it holds another one ([`hook::SHOWN_VARIABLE`]).
 pub fn commit(
-    context: &Context,
     session: &Session,
+    changed: &Changed<'_>,
     paths: &[String],
     shown: &[(String, ObjectId)],
     message: &str,
-) -> Result<Exit> {
+) -> Result<bool> {
+    let before = session.repository.tip(MAIN)?;
     let mut command = session.repository.command();
     git::program::with_own_variables(command.args(["commit", "--only", "-m", message, "--"]).args(paths));
     command.env_remove(hook::SHOWN_VARIABLE);
@@ -89,27 +149,15 @@ pub fn commit(
     }
     let status = command.status().map_err(|error| CommandError::System { what: "git".to_owned(), error })?;
     if status.success() {
-        return Ok(Exit::Done);
+        return Ok(true);
     }
-    tracing::debug!(?status, "git commit refused");
-    context.ui.say("nothing was committed");
-    Ok(Exit::NeedsYou)
-}
-
-/// Refuses where `main` is not checked out.
-pub fn check_on_main(session: &Session) -> Result<()> {
-    if session.repository.head()? == git::Head::Branch(git::MAIN.to_owned()) {
-        return Ok(());
-    }
-    Err(CommandError::refused(
-        "`main` is not checked out here, and only what is on `main` is sent",
-        "`git switch main`, or edit the file on your branch and merge it",
-    ))
+    tracing::debug!(?status, "git commit failed");
+    // git may have moved the branch and failed after that.
+    Ok(session.repository.tip(MAIN)? != before && changed.is_committed()?)
 }
 
 /// Returns the worktree path of a draft that is on the desk.
-pub fn path_of(session: &Session, desk: &Desk, id: &DraftId) -> Result<String> {
-    check_on_main(session)?;
+pub fn path_of(desk: &Desk, id: &DraftId) -> Result<String> {
     desk.find(id).map(|file| file.path.clone()).ok_or_else(|| {
         CommandError::refused(format!("{id} is not on the desk"), format!("`git drafts log {id}` tells why"))
     })

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::staging::check_worktree;
 use super::{CommandError, Context, Exit, Result, Session};
 use crate::desk::{self, Desk};
 use crate::draft::Draft;
@@ -23,9 +24,8 @@ pub fn run(context: &Context, prefixes: &[String]) -> Result<Exit> {
 
 /// Opens the files of these drafts in one editor.
 pub fn open(context: &Context, session: &Session, desk: &Desk, ids: &[DraftId]) -> Result<Exit> {
-    let Some(top) = session.repository.worktree() else {
-        return Err(CommandError::refused("a bare repository has no files to edit", "work in a clone"));
-    };
+    check_worktree(context, session, "edit")?;
+    let top = session.repository.place();
     let mut paths = Vec::new();
     for id in ids {
         let file = desk.find(id).ok_or_else(|| {

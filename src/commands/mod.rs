@@ -43,6 +43,7 @@ pub mod shadow;
 pub mod sheet;
 pub mod show;
 pub mod sinks;
+pub mod staging;
 pub mod stats;
 pub mod status;
 pub mod tick;

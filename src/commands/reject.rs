@@ -3,14 +3,17 @@
 use std::fs;
 use std::io;
 
-use super::approve::{commit, path_of};
+use super::approve::{commit_or_take_back, ids, path_of};
+use super::staging::{self, Wanted, check_on_main, check_worktree};
 use super::{CommandError, Context, Exit, Result, Session};
 use crate::desk::{self, Desk};
+use crate::error::FileError;
 use crate::git::Repository;
 use crate::git::objects::blob_id;
 use crate::id::DraftId;
 use crate::ledger::Snapshot;
 use crate::text;
+use crate::ui::counted;
 
 /// Where reasons wait for the commit that they belong to.
 pub const REASONS: &str = "reject";
@@ -29,78 +32,67 @@ pub struct Options {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let session = Session::open(context)?;
+    check_worktree(context, &session, "reject")?;
+    check_on_main(context, &session)?;
     let desk = Desk::read(&session.repository)?;
     let snapshot = Snapshot::of(&session.repository)?;
-    let mut paths = Vec::new();
-    for prefix in &options.ids {
-        let id = session.resolve(&desk, &snapshot, prefix)?;
-        let path = path_of(&session, &desk, &id)?;
-        refuse_changed(&session, &desk, &path)?;
-        remove(&session, &id, &path, options.message.as_deref())?;
-        paths.push(path);
+    let ids = ids(&session, &desk, &snapshot, &options.ids)?;
+    let mut wanted = Vec::new();
+    for id in &ids {
+        let path = path_of(&desk, id)?;
+        refuse_changed(context, &session, &desk, &path)?;
+        wanted.push((path, Wanted::Removed));
     }
-    if options.commit {
-        let message = match &options.message {
-            Some(reason) => text::one_line(reason, 200),
-            None if paths.len() == 1 => "Reject a draft".to_owned(),
-            None => format!("Reject {} drafts", paths.len()),
-        };
-        return commit(context, &session, &paths, &[], &message);
+    let changed = staging::change(context, &session, &wanted)?;
+    let noted = match &options.message {
+        Some(reason) => ids.iter().try_for_each(|id| note_reason(&session, id, reason)),
+        None => Ok(()),
+    };
+    if let Err(error) = noted {
+        changed.take_back(context, |_| true);
+        return Err(error);
     }
-    context.ui.say("removed, and staged; \"git commit\" rejects");
-    Ok(Exit::Done)
+    if !options.commit {
+        context.ui.say("removed, and staged; \"git commit\" rejects");
+        return Ok(Exit::Done);
+    }
+    let message = match &options.message {
+        Some(reason) => text::one_line(reason, 200),
+        None if ids.len() == 1 => "Reject a draft".to_owned(),
+        None => format!("Reject {}", counted(ids.len(), "draft")),
+    };
+    let ended = commit_or_take_back(context, &session, &changed, &wanted, &message)?;
+    if ended == Exit::NeedsYou {
+        forget_reasons_taken_back(&session.repository, &desk);
+    }
+    Ok(ended)
 }
 
 /// Refuses where the file holds a text that nothing else has, as git-rm(1) does.
-fn refuse_changed(session: &Session, desk: &Desk, path: &str) -> Result<()> {
-    let Some(top) = session.repository.worktree() else { return Ok(()) };
-    let here = match desk::read_here(&top.join(path)) {
+fn refuse_changed(context: &Context, session: &Session, desk: &Desk, path: &str) -> Result<()> {
+    let file = session.repository.place().join(path);
+    let here = match desk::read_here(&file) {
         Ok(bytes) => blob_id(&bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(CommandError::system(&top.join(path), error)),
+        Err(error) => return Err(CommandError::system(&file, error)),
     };
     let committed = session.repository.entry_at(desk.tip, path)?.map(|entry| entry.id);
     if committed == Some(here) || session.repository.staged(path)? == Some(here) {
         return Ok(());
     }
-    Err(CommandError::refused(
-        format!("{path} has changes that are not committed"),
-        format!("they would be lost: `git add {path}` keeps them, `git restore {path}` drops them"),
-    ))
+    let (git, word) = (staging::git(context, session), text::shell_word(path));
+    Err(FileError::new(path, "has changes that are not committed and would be lost")
+        .with_hint(format!("`{git} add {word}` keeps them, `{git} restore {word}` drops them"))
+        .into())
 }
 
-/// Removes a draft's file, stages that, and notes the reason for the commit that it belongs to.
-pub fn remove(session: &Session, id: &DraftId, path: &str, reason: Option<&str>) -> Result<()> {
-    let Some(top) = session.repository.worktree() else {
-        return Err(CommandError::refused("a bare repository has no files to remove", "work in a clone"));
-    };
-    let (file, own) = (top.join(path), session.repository.own_dir());
-    let aside = own.join("rejected");
-    let moved = fs::create_dir_all(&own).and_then(|()| fs::rename(&file, &aside));
-    match &moved {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => fs::remove_file(&file),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.kind().into()),
-        _ => Ok(()),
-    }
-    .map_err(|error| CommandError::system(&file, error))?;
-    if let Err(error) = desk::stage(&session.repository, path) {
-        // Nothing is rejected, so nothing is gone.
-        if moved.is_ok() {
-            fs::rename(&aside, &file).map_err(|error| CommandError::system(&file, error))?;
-        }
-        return Err(error.into());
-    }
-    if moved.is_ok() {
-        fs::remove_file(&aside).map_err(|error| CommandError::system(&aside, error))?;
-    }
-    if let Some(reason) = reason {
-        let folder = session.repository.own_dir().join(REASONS);
-        let noted = folder.join(id.as_str());
-        fs::create_dir_all(&folder)
-            .and_then(|()| fs::write(&noted, text::one_line(reason, 200)))
-            .map_err(|error| CommandError::system(&noted, error))?;
-    }
-    Ok(())
+/// Notes the reason of a rejection for the commit that it belongs to.
+pub fn note_reason(session: &Session, id: &DraftId, reason: &str) -> Result<()> {
+    let folder = session.repository.own_dir().join(REASONS);
+    let noted = folder.join(id.as_str());
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(&noted, text::one_line(reason, 200)))
+        .map_err(|error| CommandError::system(&noted, error))
 }
 
 /// Forgets the reasons of rejections that were taken back before they were committed: the draft is in

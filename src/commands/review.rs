@@ -7,6 +7,7 @@
 use super::early::Early;
 use super::overview::{Item, Place, items};
 use super::sheet::Sheet;
+use super::staging::{self, Changed, Wanted};
 use super::{CommandError, Context, Exit, Result, Session, approve, diff, edit, reject};
 use crate::desk::{self, Desk};
 use crate::draft::{self, Status};
@@ -55,6 +56,15 @@ enum Verdict {
     Rejected { reason: String },
 }
 
+impl Verdict {
+    fn wanted(&self) -> Wanted {
+        match self {
+            Verdict::Approved => Wanted::Approved,
+            Verdict::Rejected { .. } => Wanted::Removed,
+        }
+    }
+}
+
 /// What came of asking about one draft.
 enum Asked {
     Decided(Decision),
@@ -87,7 +97,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     }
     let session = Session::open(context)?;
     let desk = Desk::read(&session.repository)?;
-    refuse_elsewhere(&session, &desk)?;
+    refuse_elsewhere(context, &session, &desk)?;
     let (queue, others) = queue(context, &session, &desk, options)?;
     if queue.is_empty() {
         ui.say("no draft waits for you");
@@ -124,17 +134,15 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
 
 /// Review makes a commit on `main`: where that is not what approves, it says so before anybody has read
 /// ten drafts.
-fn refuse_elsewhere(session: &Session, desk: &Desk) -> Result<()> {
-    if session.repository.worktree().is_none() {
-        return Err(CommandError::refused("a bare repository has no files to review", "work in a clone"));
-    }
+fn refuse_elsewhere(context: &Context, session: &Session, desk: &Desk) -> Result<()> {
+    staging::check_worktree(context, session, "review")?;
     if session.committed_policy(desk)?.mode == Mode::Merge {
         return Err(CommandError::refused(
             "here a merge approves (`mode = \"merge\"` in drafts.toml), and review makes a plain commit",
             "set the status on a branch, and merge that with `git merge --no-ff`",
         ));
     }
-    approve::check_on_main(session)?;
+    staging::check_on_main(context, session)?;
     if let Some(what) = session.repository.operation_under_way() {
         return Err(CommandError::refused(
             format!("{what} is under way in the drafts repository"),
@@ -375,72 +383,75 @@ fn summary(decisions: &[Decision]) -> String {
 /// Carries out what was decided, in one commit of just these files.
 fn commit(context: &Context, session: &Session, decisions: Vec<Decision>) -> Result<Exit> {
     let ui = &context.ui;
-    refuse_elsewhere(session, &Desk::read(&session.repository)?)?;
-    let mut exit = Exit::Done;
-    let mut done = Vec::new();
-    let mut shown = Vec::new();
+    refuse_elsewhere(context, session, &Desk::read(&session.repository)?)?;
+    let mut kept = Vec::new();
     for decision in decisions {
-        let carried_out = match &decision.verdict {
-            Verdict::Approved => approve_shown(session, &decision)?.inspect(|blob| {
-                shown.push((decision.path.clone(), *blob));
-            }),
-            Verdict::Rejected { reason } => {
-                let is_same = now(session, &decision.path)? == Some(decision.blob);
-                if is_same {
-                    let reason = (!reason.is_empty()).then_some(reason.as_str());
-                    reject::remove(session, &decision.id, &decision.path, reason)?;
-                }
-                is_same.then_some(decision.blob)
-            }
-        };
-        if carried_out.is_some() {
-            done.push(decision);
-        } else {
-            ui.warn(format!("{} has changed since it was shown, and is left as it is", decision.path));
-            ui.hint("look at it again: `git drafts review`");
-            exit = Exit::NeedsYou;
-        }
+        let is_same = now(session, &decision.path)? == Some(decision.blob);
+        kept.push((decision, is_same));
+    }
+    let wanted: Vec<(String, Wanted)> = kept
+        .iter()
+        .filter(|(_, is_same)| *is_same)
+        .map(|(decision, _)| (decision.path.clone(), decision.verdict.wanted()))
+        .collect();
+    let changed = staging::change(context, session, &wanted)?;
+    // An editor may have saved between the look and the word.
+    for (decision, is_same) in &mut kept {
+        *is_same = *is_same && is_as_shown(session, &changed, decision)?;
+    }
+    let (done, others): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(_, is_same)| *is_same);
+    let done: Vec<Decision> = done.into_iter().map(|(decision, _)| decision).collect();
+    changed.take_back(context, |path| others.iter().any(|(decision, _)| decision.path == path));
+    for (decision, _) in &others {
+        ui.warn(format!("{} has changed since it was shown, and is left as it is", decision.path));
+    }
+    let exit = if others.is_empty() { Exit::Done } else { Exit::NeedsYou };
+    if exit == Exit::NeedsYou {
+        ui.hint("look again: `git drafts review`");
     }
     if done.is_empty() {
         ui.say("nothing was committed");
         return Ok(exit);
     }
-    let paths: Vec<String> = done.iter().map(|decision| decision.path.clone()).collect();
-    match approve::commit(context, session, &paths, &shown, &subject(&done))? {
-        Exit::Done => Ok(exit),
-        Exit::NeedsYou => {
-            ui.hint("what you decided is staged: mend what was said and `git commit`, or `git restore --staged --worktree drafts`");
-            Ok(Exit::NeedsYou)
+    let mut shown = Vec::new();
+    for decision in &done {
+        match (&decision.verdict, changed.staged(&decision.path)) {
+            (Verdict::Approved, Some(blob)) => shown.push((decision.path.clone(), blob)),
+            (Verdict::Rejected { reason }, _) if !reason.is_empty() => {
+                reject::note_reason(session, &decision.id, reason)?;
+            }
+            (Verdict::Approved | Verdict::Rejected { .. }, _) => {}
         }
     }
+    let paths: Vec<String> = done.iter().map(|decision| decision.path.clone()).collect();
+    if approve::commit(session, &changed, &paths, &shown, &subject(&done))? {
+        return Ok(exit);
+    }
+    ui.say("nothing was committed");
+    // Ten decisions are not to be made anew because of one that a hook refuses.
+    let git = staging::git(context, session);
+    ui.hint(&format!(
+        "what you decided is staged: mend what was said and `{git} commit`, or take it back: \
+         `{git} restore --staged --worktree {}`",
+        staging::words(paths.iter().map(String::as_str))
+    ));
+    Ok(Exit::NeedsYou)
 }
 
-/// Sets a draft to approved and stages it, if it is still the text that was shown; returns the blob that
-/// is staged.
-fn approve_shown(session: &Session, decision: &Decision) -> Result<Option<ObjectId>> {
-    let repository = &session.repository;
-    let Some(top) = repository.worktree() else { return Ok(None) };
-    let file = top.join(&decision.path);
-    let bytes = desk::read_here(&file).map_err(|error| CommandError::system(&file, error))?;
-    if blob_id(&bytes) != decision.blob {
-        return Ok(None);
-    }
-    let shown = String::from_utf8_lossy(&bytes);
-    let wanted = draft::with_status(&decision.path, &shown, Status::Approved)?;
-    desk::set_status(repository, &decision.path, Status::Approved)?;
-    desk::stage(repository, &decision.path)?;
-    // An editor may have saved between the look and the word.
-    let staged = repository.staged(&decision.path)?;
-    let is_wanted = |blob: ObjectId| -> Result<bool> {
-        let bytes = repository.read(blob)?;
-        Ok(with_line_feeds(&String::from_utf8_lossy(&bytes)) == with_line_feeds(&wanted))
+/// Tells whether what was changed is the text that was shown, and what is staged of an approved one is that
+/// with another status.
+fn is_as_shown(session: &Session, changed: &Changed<'_>, decision: &Decision) -> Result<bool> {
+    let Some(before) = changed.before(&decision.path).filter(|bytes| blob_id(bytes) == decision.blob) else {
+        return Ok(false);
     };
-    match staged {
-        Some(blob) if is_wanted(blob)? => Ok(Some(blob)),
-        Some(_) | None => {
-            desk::set_status(repository, &decision.path, Status::Draft)?;
-            desk::stage(repository, &decision.path)?;
-            Ok(None)
+    match (&decision.verdict, changed.staged(&decision.path)) {
+        (Verdict::Rejected { .. }, staged) => Ok(staged.is_none()),
+        (Verdict::Approved, None) => Ok(false),
+        (Verdict::Approved, Some(staged)) => {
+            let shown = String::from_utf8_lossy(before);
+            let wanted = draft::with_status(&decision.path, &shown, Status::Approved)?;
+            let staged = session.repository.read(staged)?;
+            Ok(with_line_feeds(&String::from_utf8_lossy(&staged)) == with_line_feeds(&wanted))
         }
     }
 }

@@ -10,6 +10,7 @@
 
 mod elsewhere;
 mod heal;
+mod stage;
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -36,6 +37,7 @@ pub use heal::{
     Healed, heal, is_ours, leftovers, lost, note_lost, remove_finished_head_lock, remove_own_ref_lock,
     restarted, taken_away,
 };
+pub use stage::{Staged, stage, unstage};
 
 /// One path that shall change, and the blob that it is all about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -374,48 +376,6 @@ impl Drop for IndexLock {
         // What cannot be removed now is known as ours by the next run.
         let _ = fs::remove_file(&self.path);
     }
-}
-
-/// Stages a path as it is in the worktree, as `git add` and `git rm` do; for whoever holds the desk's lock.
-///
-/// The index's lock is a link to a file of ours, so that [`heal`] knows it after a crash.
-pub fn stage(repository: &Repository, path: &str) -> Result<()> {
-    let Some(top) = repository.worktree() else { return Ok(()) };
-    let (own, index) = (repository.own_dir(), index_path(repository));
-    fs::create_dir_all(&own).map_err(|error| unwritable_io(&own, &error))?;
-    let failed = |error: git2::Error| unwritable("the index", &error);
-    let blob = match fs::symlink_metadata(top.join(path)) {
-        Ok(_) => Some(from_oid(repository.inner.blob_path(&top.join(path)).map_err(failed)?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(super::unreadable_io(&top.join(path), &error)),
-    };
-    let before = Fingerprint::of(&index)?;
-    write_index_aside(repository, &own, |index| match blob {
-        Some(blob) => index.add(&index_entry(top, path, blob)?),
-        None => index.remove_path(Path::new(path)),
-    })
-    .map_err(failed)?;
-    let lock = match IndexLock::take(&own.join(INDEX_ASIDE), repository) {
-        Ok(lock) => lock,
-        Err(error) => {
-            remove(&own.join(INDEX_ASIDE))?;
-            let why = match error.kind() {
-                io::ErrorKind::AlreadyExists => "another git process holds it; try again".to_owned(),
-                _ => error.to_string(),
-            };
-            return Err(GitError::Unwritable { what: index.display().to_string(), why });
-        }
-    };
-    if Fingerprint::of(&index)? != before {
-        lock.release()?;
-        remove(&own.join(INDEX_ASIDE))?;
-        return Err(GitError::Unwritable {
-            what: index.display().to_string(),
-            why: "another git process changed it at the same moment; try again".to_owned(),
-        });
-    }
-    lock.becomes_the_index()?;
-    remove(&own.join(INDEX_ASIDE))
 }
 
 /// Tells whether a path is, in the index and in the worktree, as `blob` is: nobody works on it.

@@ -92,6 +92,12 @@ pub enum GitError {
         /// What libgit2 or the system said.
         why: String,
     },
+    /// Another process of git's is changing the index.
+    #[error("cannot write {index}: another git process holds it")]
+    IndexHeld {
+        /// The index's file.
+        index: String,
+    },
     /// A program that ends otherwise than with 0.
     #[error("`{command}` failed: {why}")]
     Program {
@@ -121,6 +127,9 @@ impl Hint for GitError {
                  that git had not flushed: `git update-ref refs/heads/main {before} && git rm -rqf --cached {DRAFTS} && git reset -q -- {DRAFTS}` puts \
                  back the one before it, your files stay as they are, and you commit again"
             )),
+            GitError::IndexHeld { .. } => {
+                Some("try again when it is done; `git drafts check` tells if it has died".to_owned())
+            }
             GitError::Unwritable { .. } | GitError::Program { .. } => None,
         }
     }
@@ -207,6 +216,7 @@ pub struct Repository {
     inner: git2::Repository,
     common: PathBuf,
     worktree: Option<PathBuf>,
+    linked: Option<PathBuf>,
 }
 
 impl Repository {
@@ -216,21 +226,24 @@ impl Repository {
     /// # Errors
     /// [`GitError::NoRepository`], and [`GitError::Unsupported`] for what libgit2 cannot handle.
     pub fn open(path: &Path) -> Result<Self> {
-        let inner = with_durable_refs(|| {
+        let (inner, linked) = with_durable_refs(|| {
             let mut inner = git2::Repository::open(path)?;
+            let mut linked = None;
             if inner.is_worktree() {
+                linked = inner.workdir().map(Path::to_owned);
                 inner = git2::Repository::open(inner.commondir())?;
             }
             // The reference store is made on first use, and keeps the setting of that moment.
             let _ = inner.refname_to_id(MAIN);
-            Ok(inner)
+            Ok((inner, linked))
         })
         .map_err(|error| not_opened(path, &error))?;
         // libgit2 ends folders in `/`; people do not.
         let plain = |path: &Path| path.components().collect::<PathBuf>();
         let common = plain(inner.commondir());
         let worktree = inner.workdir().map(plain);
-        Ok(Self { inner, common, worktree })
+        let linked = linked.as_deref().map(plain);
+        Ok(Self { inner, common, worktree, linked })
     }
 
     /// Tells whether there is a repository in this folder, and not only what a power cut left of its making.
@@ -285,6 +298,11 @@ impl Repository {
     /// Returns the main worktree; none in a bare repository.
     pub fn worktree(&self) -> Option<&Path> {
         self.worktree.as_deref()
+    }
+
+    /// Returns the linked worktree by which it was opened, where it was by one.
+    pub fn linked_worktree(&self) -> Option<&Path> {
+        self.linked.as_deref()
     }
 
     /// Returns where people know this repository: its worktree, or the bare folder itself.

@@ -28,6 +28,7 @@ mod reject;
 mod schedule;
 mod secrets;
 mod signed;
+mod staging;
 mod tick;
 mod undo;
 mod versions;
