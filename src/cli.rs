@@ -10,12 +10,13 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    CommandError, Context, Exit, Result, allow, approve, check, completion, connector, demo, diff, digest,
-    edit, evidence, hook, init, list, log, man, pager, pause, reject, resolve, review, run, schedule, send,
-    shadow, show, stats, status, tick,
+    CommandError, Context, Exit, Result, allow, approve, bubble, check, completion, connector, demo, diff,
+    digest, edit, evidence, hook, init, list, log, man, pager, pause, reject, resolve, review, run, schedule,
+    send, shadow, show, stats, status, tick,
 };
 use crate::diagnostics::{self, Credentials};
 use crate::evidence::Claim;
+use crate::notify;
 use crate::ui::{self, ColorChoice, Ui};
 
 /// git's code for a fatal error.
@@ -264,6 +265,9 @@ enum Verb {
     /// Ask the shadows of brains about the last drafts
     #[command(hide = true)]
     Shadow,
+    /// Show a bubble, and stay for a click on it
+    #[command(hide = true)]
+    Bubble(BubbleArguments),
     /// What git's hooks call
     #[command(hide = true)]
     Hook {
@@ -282,6 +286,29 @@ enum Verb {
 enum ClaimWord {
     Timer,
     Cron,
+}
+
+#[derive(Debug, Args)]
+struct BubbleArguments {
+    /// Which of ours it takes the place of
+    #[arg(long)]
+    place: PlaceWord,
+    /// The folder that remembers its number
+    #[arg(long)]
+    state: PathBuf,
+    #[arg(long)]
+    urgent: bool,
+    summary: String,
+    body: String,
+    /// What a click starts
+    #[arg(last = true)]
+    open: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PlaceWord {
+    Waiting,
+    Trouble,
 }
 
 #[derive(Debug, Subcommand)]
@@ -582,6 +609,14 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Stats { since, shadow, json } => stats::run(context, &stats::Options { since, shadow, json }),
         Verb::Evidence { since } => evidence::run(context, since.as_deref()),
         Verb::Shadow => wait_for(shadow::run(context)),
+        Verb::Bubble(BubbleArguments { place, state, urgent, summary, body, open }) => {
+            let place = match place {
+                PlaceWord::Waiting => notify::Place::Waiting,
+                PlaceWord::Trouble => notify::Place::Trouble,
+            };
+            let bubble = notify::Bubble { summary, body, is_urgent: urgent };
+            wait_for(bubble::run(context, &bubble::Options { bubble, place, state, open }))
+        }
         Verb::Check { fix, json } => wait_for(check::run(context, &check::Options { fix, json })),
         Verb::Connector { verb: ConnectorVerb::Test(arguments) } => {
             let ConnectorArguments { name, to, thread, settings, json } = arguments;

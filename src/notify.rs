@@ -4,6 +4,8 @@
 //! No text of a message is ever in it, only fixed words, counts and an age. It never fails a tick and never keeps
 //! one waiting: where there is no desktop, a line in the log says so.
 
+mod click;
+
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -15,6 +17,7 @@ use notify_rust::{Notification, Urgency};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+pub use self::click::{Click, keep};
 use crate::plan::Tier;
 use crate::text;
 
@@ -79,6 +82,14 @@ impl Place {
     /// Both.
     pub const ALL: [Place; 2] = [Place::Waiting, Place::Trouble];
 
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Place::Waiting => "waiting",
+            Place::Trouble => "trouble",
+        }
+    }
+
     /// The file in the state folder that holds the number of the last notification.
     fn file(self) -> &'static str {
         match self {
@@ -140,6 +151,13 @@ pub fn trouble(unsure: usize, failed: usize) -> Option<Bubble> {
 /// # Errors
 /// There is no desktop, or it does not answer.
 pub async fn show(bubble: &Bubble, replace: Option<u32>) -> Result<u32, NotifyError> {
+    match in_time(notification(bubble, replace).show_async()).await? {
+        Ok(handle) => Ok(handle.id()),
+        Err(error) => Err(NotifyError::NoDesktop { what: text::one_line(&error.to_string(), 200) }),
+    }
+}
+
+fn notification(bubble: &Bubble, replace: Option<u32>) -> Notification {
     let mut notification = Notification::new();
     notification.appname("git-drafts").icon("mail-unread");
     notification.summary(&bubble.summary).body(&escaped(&bubble.body));
@@ -149,16 +167,34 @@ pub async fn show(bubble: &Bubble, replace: Option<u32>) -> Result<u32, NotifyEr
     if let Some(number) = replace {
         notification.id(number);
     }
-    match in_time(notification.show_async()).await? {
-        Ok(handle) => Ok(handle.id()),
-        Err(error) => Err(NotifyError::NoDesktop { what: text::one_line(&error.to_string(), 200) }),
-    }
+    notification
 }
 
-/// Shows a bubble in its place; where no desktop takes it, `command` gets it.
+/// Who is told, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<'a> {
+    /// What a click on the bubble does; nothing, if none.
+    pub click: Option<Click<'a>>,
+    /// The program that gets what no desktop takes, and its arguments.
+    pub command: Option<&'a [String]>,
+    /// Where the number of the last bubble of a place is kept.
+    pub state_dir: &'a Path,
+}
+
+/// Shows a bubble in its place; where no desktop takes it, the command gets it.
 ///
-/// The number of the last one is kept in `state_dir`. What goes wrong is only logged.
-pub async fn tell(bubble: &Bubble, place: Place, command: Option<&[String]>, state_dir: &Path) {
+/// What goes wrong is only logged.
+pub async fn tell(bubble: &Bubble, place: Place, way: Way<'_>) {
+    let Way { click, command, state_dir } = way;
+    // Without a bus, nobody needs to be started to find that out.
+    if let Some(click) = &click
+        && matches!(in_time(zbus::Connection::session()).await, Ok(Ok(_)))
+    {
+        match click::start(bubble, place, state_dir, click).await {
+            Ok(()) => return,
+            Err(error) => tracing::debug!("a click will do nothing: {error}"),
+        }
+    }
     match show(bubble, last(place, state_dir)).await {
         Ok(number) => {
             if let Err(error) = remember(place, state_dir, number) {
@@ -175,11 +211,11 @@ pub async fn tell(bubble: &Bubble, place: Place, command: Option<&[String]>, sta
 }
 
 /// Shows a digest that has something to tell, in the place of the last one.
-pub async fn notify(digest: &Digest, command: Option<&[String]>, state_dir: &Path) {
+pub async fn notify(digest: &Digest, way: Way<'_>) {
     if digest.new == 0 && digest.waiting_by_tier.iter().all(|(_, count)| *count == 0) {
         return;
     }
-    tell(&text(digest), Place::Waiting, command, state_dir).await;
+    tell(&text(digest), Place::Waiting, way).await;
 }
 
 /// Tells whether something was shown in a place that was not taken away since.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use git_drafts::notify::{Digest, Place, close, notify, show, tell, text, trouble};
+use git_drafts::notify::{Digest, Place, Way, close, notify, show, tell, text, trouble};
 use git_drafts::plan::Tier;
 
 const PROGRAMS: [&str; 5] = ["dbus-daemon", "dbus-send", "Xvfb", "dunst", "dunstctl"];
@@ -242,9 +242,123 @@ fn a_bus_that_never_answers_does_not_keep_a_tick_waiting() {
     assert!(began.elapsed() < Duration::from_secs(20));
 }
 
+fn without_click(state_dir: &Path) -> Way<'_> {
+    Way { click: None, command: None, state_dir }
+}
+
+/// A desk with a mailbox, on a desktop of its own.
+struct Desk {
+    desktop: Desktop,
+    home: std::path::PathBuf,
+}
+
+impl Desk {
+    /// Lays out a desk whose bubbles start `open`; nothing has come yet.
+    fn new(open: &str) -> Self {
+        let desktop = Desktop::start();
+        let home = desktop.folder.path().join("home");
+        fs::create_dir_all(home.join("Mail/inbox/new")).unwrap();
+        let desk = Self { desktop, home };
+        desk.drafts(&["init", "drafts"]);
+        let wiring = format!(
+            "version = 1\n[desk]\npath = \"drafts\"\nstate = \"state\"\n\
+             [source.mail]\nkind = \"maildir\"\npath = \"Mail/inbox\"\n\
+             address = [\"Sam Hill <sam@example.com>\"]\ntransport = \"out\"\n\
+             [transport.out]\nkind = \"maildir\"\npath = \"Mail/outbox\"\n\
+             [limits]\nmessages_since = \"all\"\n[notify]\nopen = {open}\n"
+        );
+        fs::write(desk.home.join("config.toml"), wiring).unwrap();
+        desk
+    }
+
+    fn drafts(&self, arguments: &[&str]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_git-drafts"));
+        command.args(arguments).current_dir(&self.home).env("HOME", &self.home);
+        for name in ["INVOCATION_ID", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "GIT_DRAFTS_CONFIG"] {
+            command.env_remove(name);
+        }
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("DBUS_SESSION_BUS_ADDRESS", &self.desktop.bus);
+        for (role, name) in [("AUTHOR", "Sam Hill"), ("COMMITTER", "Sam Hill")] {
+            command.env(format!("GIT_{role}_NAME"), name).env(format!("GIT_{role}_EMAIL"), "sam@example.com");
+        }
+        // A pipe that somebody kept open would be read for ever.
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Ticks with one more message.
+    fn tick(&self, number: usize) {
+        let mail = format!(
+            "From: Ada <ada@example.org>\nTo: sam@example.com\nMessage-ID: <{number}@example.org>\n\
+             Date: Mon, 2 Nov 2026 09:00:00 +0000\nSubject: Question {number}\n\nHow are you?\n"
+        );
+        fs::write(self.home.join(format!("Mail/inbox/new/{number}")), mail).unwrap();
+        self.drafts(&["--config", "config.toml", "tick"]);
+    }
+
+    /// Counts the processes that keep a bubble of this desk.
+    fn keepers(&self) -> usize {
+        let state = self.home.join("state");
+        let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+        let words = processes.filter_map(|process| fs::read(process.join("cmdline")).ok());
+        words
+            .filter(|words| {
+                let mut words = words.split(|byte| *byte == 0);
+                words.any(|word| word == b"bubble")
+                    && words.any(|word| word == state.as_os_str().as_encoded_bytes())
+            })
+            .count()
+    }
+}
+
+#[test]
+fn a_click_opens_what_the_wiring_says_and_nobody_waits_for_it() {
+    if let Some(program) = missing() {
+        println!("skipped: there is no `{program}`");
+        return;
+    }
+    let desk = Desk::new(r#"["sh", "-c", "pwd -P >../opened"]"#);
+    desk.tick(1);
+    assert_eq!((&*desk.desktop.bubbles(), desk.keepers()), ("1", 1));
+
+    // The next bubble takes the place of the first, and its keeper that of the first one's.
+    desk.tick(2);
+    let notes = desk.desktop.notes(2);
+    let number = |note: &str| note.split_once('|').unwrap().0.to_owned();
+    assert_eq!(number(&notes[0]), number(&notes[1]), "{notes:?}");
+    assert_eq!(desk.desktop.bubbles(), "1");
+    until(|| desk.keepers() == 1);
+
+    let opened = desk.home.join("opened");
+    assert!(!opened.exists());
+    desk.desktop.dunstctl(&["action", "0"]);
+    until(|| fs::read_to_string(&opened).is_ok_and(|text| text.ends_with('\n')));
+    let folder = fs::read_to_string(&opened).unwrap();
+    assert_eq!(Path::new(folder.trim_end()), desk.home.join("drafts").canonicalize().unwrap());
+    until(|| desk.keepers() == 0);
+}
+
+#[test]
+fn a_bubble_that_nobody_clicks_is_kept_by_nobody_once_it_is_gone() {
+    if let Some(program) = missing() {
+        println!("skipped: there is no `{program}`");
+        return;
+    }
+    let desk = Desk::new(r#"["true"]"#);
+    desk.tick(1);
+    assert_eq!(desk.keepers(), 1);
+    desk.desktop.dunstctl(&["close-all"]);
+    until(|| desk.keepers() == 0);
+
+    // Nor where there is nothing to open.
+    let desk = Desk::new(r#"["no-such-program"]"#);
+    desk.tick(1);
+    assert_eq!((&*desk.desktop.bubbles(), desk.keepers()), ("1", 0));
+}
+
 fn tick(digest: &Digest) {
     let Some(state_dir) = std::env::var_os("GIT_DRAFTS_TEST_STATE") else { return };
-    run(notify(digest, None, Path::new(&state_dir)));
+    run(notify(digest, without_click(Path::new(&state_dir))));
 }
 
 #[test]
@@ -275,7 +389,7 @@ fn tick_with_nothing_to_tell() {
 #[ignore = "another test runs it on its own desktop"]
 fn something_unsure() {
     let Some(state_dir) = std::env::var_os("GIT_DRAFTS_TEST_STATE") else { return };
-    run(tell(&trouble(1, 0).unwrap(), Place::Trouble, None, Path::new(&state_dir)));
+    run(tell(&trouble(1, 0).unwrap(), Place::Trouble, without_click(Path::new(&state_dir))));
 }
 
 #[test]
@@ -292,6 +406,6 @@ fn all_is_decided() {
 fn tick_without_a_desktop() {
     let Some(state_dir) = std::env::var_os("GIT_DRAFTS_TEST_STATE") else { return };
     assert!(run(show(&text(&digest(1, 1)), None)).is_err());
-    run(notify(&digest(1, 1), None, Path::new(&state_dir)));
+    run(notify(&digest(1, 1), without_click(Path::new(&state_dir))));
     assert!(!Path::new(&state_dir).join("notification").exists());
 }

@@ -5,6 +5,7 @@
 
 pub mod allow;
 pub mod approve;
+pub mod bubble;
 pub mod changes;
 pub mod check;
 pub mod completion;

@@ -2,15 +2,18 @@
 //!
 //! Only counts, tiers and ages. Nothing here makes a command fail.
 
+use std::env;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::check::find_program;
 use super::overview::{self, Place};
 use super::{Context, Session};
 use crate::durable;
-use crate::notify::{self, Bubble, Digest};
+use crate::notify::{self, Bubble, Click, Digest, Way};
 use crate::plan::Tier;
 use crate::ui::span;
 
@@ -86,9 +89,10 @@ pub async fn tell(context: &Context, session: &Session, news: News) {
             tracing::warn!(%error, "what was told could not be forgotten");
         }
     }
-    let command = wiring.command.as_deref();
+    let keeper = keeper(session);
+    let way = way(session, keeper.as_deref());
     if let Some(bubble) = notify::trouble(all.unsure, all.failed) {
-        notify::tell(&bubble, notify::Place::Trouble, command, &session.state).await;
+        notify::tell(&bubble, notify::Place::Trouble, way).await;
     }
     if all.new == 0 && all.due.is_empty() {
         return;
@@ -112,7 +116,27 @@ pub async fn tell(context: &Context, session: &Session, news: News) {
         needs_you: all.needs_you.min(waiting.len()),
         oldest_seconds: waiting.iter().filter_map(age).max(),
     };
-    notify::notify(&digest, command, &session.state).await;
+    notify::notify(&digest, way).await;
+}
+
+/// Returns the program that keeps a bubble until it is clicked: ours, where there is anything to open.
+fn keeper(session: &Session) -> Option<PathBuf> {
+    let program = session.wiring.notify.open.first()?;
+    // Nobody should be asked to click for nothing.
+    find_program(program, env::var_os("PATH")).ok()?;
+    env::current_exe().ok()
+}
+
+fn way<'a>(session: &'a Session, keeper: Option<&'a Path>) -> Way<'a> {
+    let wiring = &session.wiring.notify;
+    let click = keeper.map(|keeper| Click {
+        keeper,
+        open: &wiring.open,
+        folder: session.repository.place(),
+        // What a terminal of a desktop runs has it, too; a service is then as good.
+        is_service: env::var_os("INVOCATION_ID").is_some(),
+    });
+    Way { click, command: wiring.command.as_deref(), state_dir: &session.state }
 }
 
 /// Reminds of a pause that has gone on for a day or more.
@@ -128,5 +152,6 @@ pub async fn tell_pause(context: &Context, session: &Session, since: Option<jiff
         body: "\"git drafts resume\" goes on".to_owned(),
         is_urgent: false,
     };
-    notify::tell(&bubble, notify::Place::Waiting, wiring.command.as_deref(), &session.state).await;
+    let keeper = keeper(session);
+    notify::tell(&bubble, notify::Place::Waiting, way(session, keeper.as_deref())).await;
 }

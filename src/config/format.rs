@@ -316,4 +316,5 @@ pub(super) struct StoredNotify {
     pub(super) enabled: Option<bool>,
     pub(super) quiet: Option<Spanned<String>>,
     pub(super) command: Option<Spanned<Vec<String>>>,
+    pub(super) open: Option<Spanned<Vec<String>>>,
 }

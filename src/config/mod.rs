@@ -469,6 +469,9 @@ pub struct NotifyWiring {
     pub quiet: Option<Quiet>,
     /// The program that gets what no desktop takes; at least the program.
     pub command: Option<Vec<String>>,
+    /// The program that a click on a bubble starts in the folder of the desk, and its arguments; nothing, if
+    /// there is none.
+    pub open: Vec<String>,
 }
 
 /// A span of every day, by the local clock.

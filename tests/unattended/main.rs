@@ -67,6 +67,8 @@ fn a_systemd_timer_runs_it_and_only_a_real_fault_paints_the_unit_red() {
     // That the unit was red, and green again, is what the script waited for.
     assert_eq!(part(&said, "a broken desk"), "", "{said}");
     assert_eq!(part(&said, "next"), "known", "{said}");
+    let click = part(&said, "a click");
+    assert!(click == "inactive, 1 shown, 1 kept\nopened" || click.starts_with("left out: "), "{said}");
     let off = part(&said, "off");
     let lines: Vec<&str> = off.lines().collect();
     assert!(lines[0].contains(".timer: off"), "{said}");

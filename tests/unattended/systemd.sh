@@ -115,6 +115,36 @@ until_so works
 echo "== next"
 next() { you 'git drafts schedule status' | grep -q 'next run'; }
 until_so next && echo known
+echo "== a click"
+you "systemctl --user stop $unit $service"
+desktop=(dbus-daemon Xvfb dunst dunstctl)
+if ! command -v "${desktop[@]}" >"$folder/found" || [[ $(wc -l <"$folder/found") != "${#desktop[@]}" ]]; then
+    echo "left out: there is no ${desktop[*]}"
+else
+    you 'sed -i /^.source.hub/,\$d config.toml; printf "[notify]\nopen = [\"sh\", \"-c\", \"date >../opened\"]\n" >>config.toml
+        sed "s/^Message-I[Dd]: .*/Message-ID: <newer@example.net>/" mail/inbox/new/02-opening-hours >mail/inbox/new/newer'
+    bus=unix:path=/run/user/1500/bus
+    sed "s,FOLDER,/run/user/1500," >"$folder/bus.conf" <<'BUS'
+<busconfig><type>session</type><listen>unix:path=FOLDER/bus</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
+BUS
+    printf '[urgency_normal]\ntimeout = 0\n' >"$folder/dunstrc"
+    "${as[@]}" dbus-daemon --config-file="$folder/bus.conf" --nofork >"$folder/bus.log" 2>&1 &
+    "${as[@]}" Xvfb -displayfd 1 -screen 0 640x320x24 -nolisten tcp >"$folder/display" 2>"$folder/screen.log" &
+    until_so test -s "$folder/display"
+    "${as[@]}" env DISPLAY=":$(<"$folder/display")" DBUS_SESSION_BUS_ADDRESS="$bus" dunst -conf "$folder/dunstrc" >"$folder/dunst.log" 2>&1 &
+    ctl() { "${as[@]}" env DBUS_SESSION_BUS_ADDRESS="$bus" dunstctl "$@"; }
+    until_so ctl is-paused
+    # It is over, and its bubble is kept all the same.
+    you "systemctl --user start $service"
+    kept() { "${as[@]}" systemctl --user --no-legend list-units 'run-*.service' | grep -c bubble; }
+    echo "$("${as[@]}" systemctl --user show "$service" -p ActiveState --value), $(ctl count displayed) shown, $(kept) kept"
+    ctl action 0
+    until_so test -s "$home/demo/opened"
+    gone() { [[ $(kept) == 0 ]]; }
+    until_so gone && echo opened
+    for job in $(jobs -p); do [[ $job == "$manager" || $job == "$journald" ]] || kill "$job"; done
+fi
 echo "== off"
 you "systemctl --user start $unit; systemctl --user disable --now $unit >/dev/null 2>&1; git drafts schedule status | head -1"
 you 'git drafts schedule remove; git drafts schedule status | head -1; ls ~/.config/systemd/user/*.service 2>&1 | wc -l'

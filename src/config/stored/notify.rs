@@ -16,6 +16,11 @@ impl File<'_> {
         Ok(NotifyWiring {
             enabled: stored.enabled.or(default.enabled).unwrap_or(true),
             quiet: stored.quiet.as_ref().map(|quiet| self.quiet(quiet)).transpose()?,
+            open: match &stored.open {
+                Some(open) if open.get_ref().is_empty() => Vec::new(),
+                Some(open) => self.program("open", open)?,
+                None => ["xdg-open", "drafts"].map(str::to_owned).to_vec(),
+            },
             command: stored.command.as_ref().map(|command| self.command(command)).transpose()?,
         })
     }
