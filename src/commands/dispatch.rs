@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::errands::rendered;
 use super::judgement::{self, Case, Stop};
 use super::leaving;
+use super::links::OwnWords;
 use super::pause::{self, Paused};
 use super::settle::{self, entry_after, subject};
 use super::wire::{Connectors, Tail};
@@ -168,6 +169,7 @@ impl Dispatcher<'_, '_, '_> {
         let leaving: Vec<&Drafted> =
             stories.iter().filter(leaves).filter_map(|(_, story)| drafted(story)).collect();
         let secrets = leaving::known(self.context, self.session, self.connectors, &leaving).await?;
+        let own = OwnWords::at(&self.session.repository, desk.tip);
         let (mut notes, mut claims, mut outbound, mut clear) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (id, story) in &stories {
@@ -179,6 +181,7 @@ impl Dispatcher<'_, '_, '_> {
                 desk: &desk,
                 snapshot: &snapshot,
                 policy: &policy,
+                own: &own,
                 id,
                 story,
                 blob,

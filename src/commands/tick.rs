@@ -17,6 +17,7 @@ mod remembered;
 mod table;
 mod telling;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -40,6 +41,7 @@ use crate::automatic;
 use crate::brain::{Exchange, Planned};
 use crate::config::SourceWiring;
 use crate::connector::{ConnectorError, Source};
+use crate::content::{likeness, links};
 use crate::desk::Desk;
 use crate::draft::{self, Draft, Machine, Status};
 use crate::entry::{Drafted, Entry, Fact, Ignored};
@@ -199,6 +201,12 @@ struct Tick<'s> {
     snapshot: Snapshot<'s>,
     /// What is known of every draft that is not finished or stands on the desk, as this tick found it.
     stories: Vec<(DraftId, Vec<Entry>)>,
+    /// Where those of them stand that wait as they were landed.
+    threads: clearing::Threads,
+    /// Whom the operator knows, once a sender is compared with them.
+    acquainted: OnceCell<likeness::Known>,
+    /// The links that an answer may have whatever it answers, once there is one.
+    own_links: OnceCell<links::Known>,
     policy: Policy,
     policy_bytes: Vec<u8>,
     brains: Brains<'s>,
@@ -234,13 +242,17 @@ impl<'s> Tick<'s> {
         };
         let make = if options.dry_run { Make::No } else { Make::Yes };
         let secrets = secrets::load(context, session, make)?;
+        let stories = session.stories(&desk, &snapshot)?;
         Ok(Self {
             context,
             session,
             ledger,
             options,
             now: context.now(),
-            stories: session.stories(&desk, &snapshot)?,
+            threads: clearing::threads(&desk, &stories),
+            stories,
+            acquainted: OnceCell::new(),
+            own_links: OnceCell::new(),
             snapshot,
             brains: Brains::load(context, session, &desk, names, &policy, &secrets)?,
             policy,
