@@ -186,6 +186,9 @@ enum Verb {
         /// Why
         #[arg(short, long, value_name = "WHY")]
         message: Option<String>,
+        /// Mark their messages as read at their sources, too
+        #[arg(long)]
+        read: bool,
         /// Commit just these files
         #[arg(long)]
         commit: bool,
@@ -591,8 +594,8 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
             };
             allow::run(context, &allow::Options { id, finding, reason, reach, expires })
         }
-        Verb::Reject { ids, message, commit } => {
-            reject::run(context, &reject::Options { ids, message, commit })
+        Verb::Reject { ids, message, read, commit } => {
+            reject::run(context, &reject::Options { ids, message, read, commit })
         }
         Verb::Resolve { id, word } => {
             let word = match word {

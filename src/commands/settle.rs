@@ -54,7 +54,7 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
         landing::note_lost(&session.repository, &still)?;
     }
     judgement::forget_old_sights(&session.repository, &desk);
-    reject::forget_reasons_taken_back(&session.repository, &desk);
+    reject::forget_what_was_taken_back(&session.repository, &desk);
     let mut notes = Vec::new();
     let mut changes = Vec::new();
     let mut landing_ids = Vec::new();

@@ -151,9 +151,11 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
         return Ok(Exit::Done);
     }
     let ledger = session.ledger()?;
+    let mut rejected = Vec::new();
     if !options.dry_run {
         let settled = settle::settle(context, session, &ledger)?;
         settled.healed.iter().for_each(|line| tracing::info!("{line}"));
+        rejected = settled.rejected;
     }
     let mut tick = Tick::new(context, session, &ledger, options)?;
     let mut failed = false;
@@ -176,6 +178,7 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
     } else {
         tick.log();
         tick.tell_others(&due).await;
+        tick.tell_ends(&rejected).await;
         tick.note_windows(now);
         tick.brains.note_waiting();
         note_run(session, now);
