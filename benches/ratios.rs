@@ -1,7 +1,7 @@
 //! Measures what the program costs beside its floor, as ratios in one run.
 //!
 //! `cargo bench` prints medians in milliseconds and ratios; `cargo bench -- landing` (or `brain`, `hook`,
-//! `send`, `side`, `status`, `tick`, `waiting`) runs one part. Milliseconds differ between machines; ratios should not.
+//! `send`, `side`, `status`, `tick`) runs one part. Milliseconds differ between machines; ratios should not.
 
 mod brain;
 #[allow(dead_code)]
@@ -11,7 +11,6 @@ mod hub;
 #[path = "../tests/support/model.rs"]
 mod model;
 mod side;
-mod waiting;
 
 use std::fs;
 use std::io::Write;
@@ -59,9 +58,6 @@ fn main() {
     }
     if runs("status") {
         status();
-    }
-    if runs("waiting") {
-        waiting::waiting();
     }
     fs::remove_dir_all(BEDS.path()).expect("the beds go");
 }
@@ -479,5 +475,6 @@ fn origin(path: &str, blob: git_drafts::id::ObjectId, policy: git_drafts::id::Ob
         confidence: None,
         prompt: None,
         reply: None,
+        guidance: None,
     }
 }

@@ -11,8 +11,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     CommandError, Context, Exit, Result, allow, approve, bubble, check, completion, connector, demo, diff,
-    digest, edit, evidence, hook, init, list, log, man, pager, pause, reject, resolve, review, run, schedule,
-    send, shadow, show, stats, status, tick,
+    digest, edit, evidence, hook, init, list, log, man, pager, pause, redraft, reject, resolve, review, run,
+    schedule, send, shadow, show, stats, status, tick,
 };
 use crate::diagnostics::{self, Credentials};
 use crate::evidence::Claim;
@@ -186,12 +186,20 @@ enum Verb {
         /// Why
         #[arg(short, long, value_name = "WHY")]
         message: Option<String>,
-        /// Mark their messages as read at their sources, too
-        #[arg(long)]
-        read: bool,
         /// Commit just these files
         #[arg(long)]
         commit: bool,
+    },
+    /// Ask the brain again, and put its answer in the place of a draft that nobody touched
+    Redraft {
+        /// The first letters of its id, or its file
+        id: String,
+        /// What you want of the answer, for a language model: "shorter, and offer Tuesday"
+        #[arg(short, long, value_name = "WISH")]
+        message: Option<String>,
+        /// Ask this brain of the wiring instead of the source's own
+        #[arg(long, value_name = "NAME")]
+        brain: Option<String>,
     },
     /// Say what became of a draft that nobody is sure about
     Resolve {
@@ -594,8 +602,11 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
             };
             allow::run(context, &allow::Options { id, finding, reason, reach, expires })
         }
-        Verb::Reject { ids, message, read, commit } => {
-            reject::run(context, &reject::Options { ids, message, read, commit })
+        Verb::Redraft { id, message, brain } => {
+            wait_for(redraft::run(context, &redraft::Options { id, message, brain }))
+        }
+        Verb::Reject { ids, message, commit } => {
+            reject::run(context, &reject::Options { ids, message, commit })
         }
         Verb::Resolve { id, word } => {
             let word = match word {

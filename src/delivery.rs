@@ -369,6 +369,7 @@ mod tests {
                 confidence: None,
                 prompt: None,
                 reply: None,
+                guidance: None,
             })),
             "claimed" => claimed(b'a'),
             "claimed-b" => claimed(b'b'),

@@ -45,8 +45,6 @@ pub struct Desk {
     pub tip: ObjectId,
     /// The files, in the order of their names.
     pub files: Vec<DeskFile>,
-    /// Where the first file of each id stands among them.
-    places: BTreeMap<DraftId, usize>,
 }
 
 impl Desk {
@@ -90,13 +88,7 @@ impl Desk {
             files.push(file);
         }
         refuse_twins(&mut files);
-        let mut places = BTreeMap::new();
-        for (place, file) in files.iter().enumerate() {
-            if let Some(id) = &file.id {
-                places.entry(id.clone()).or_insert(place);
-            }
-        }
-        Ok(Self { tip, files, places })
+        Ok(Self { tip, files })
     }
 
     /// Returns what stands here for an id.
@@ -113,17 +105,12 @@ impl Desk {
 
     /// Returns the file of an id.
     pub fn find(&self, id: &DraftId) -> Option<&DeskFile> {
-        self.places.get(id).map(|&place| &self.files[place])
+        self.files.iter().find(|file| file.id.as_ref() == Some(id))
     }
 
     /// Returns the ids that stand here.
     pub fn ids(&self) -> BTreeSet<DraftId> {
-        self.places.keys().cloned().collect()
-    }
-
-    /// Returns the ids that the names of the files begin with, whatever is in them.
-    pub fn ids_in_names(&self) -> BTreeSet<DraftId> {
-        self.files.iter().filter_map(|file| id_in_name(&file.path)).collect()
+        self.files.iter().filter_map(|file| file.id.clone()).collect()
     }
 
     /// Tells whether any file here is approved.

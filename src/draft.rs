@@ -119,6 +119,11 @@ impl Draft {
         if slug.is_empty() { format!("{}.md", self.id()) } else { format!("{}-{slug}.md", self.id()) }
     }
 
+    /// Returns the same name with a number at its end: `kqzmwvst-re-invoice-for-october-2.md`.
+    pub fn numbered_file_name(&self, number: usize) -> String {
+        format!("{}-{number}.md", self.file_name().trim_end_matches(".md"))
+    }
+
     /// Returns what will be done when this is approved: an escalation that a person answered is a reply.
     pub fn effective_action(&self) -> Action {
         match self.machine.action {

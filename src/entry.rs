@@ -150,6 +150,8 @@ pub struct Drafted {
     pub prompt: Option<String>,
     /// What it said, as `sha256:…`; the reply itself is not kept.
     pub reply: Option<String>,
+    /// What the operator said for it, where the brain was asked again; one line.
+    pub guidance: Option<String>,
 }
 
 /// The message that an entry is about.
@@ -275,6 +277,19 @@ pub fn drafted(story: &[Entry]) -> Option<&Drafted> {
     })
 }
 
+/// Returns the entry of the draft whose file stands at `path`, with its number, where the last entry is
+/// another draft of the same message: that one did not land, or was taken away again.
+///
+/// What stands on `main` is what a person sees and approves, so it is the one that counts.
+pub fn outlived<'s>(story: &'s [Entry], path: &str) -> Option<(usize, &'s Drafted)> {
+    let mut drafts = story.iter().enumerate().rev().map_while(|(index, entry)| match &entry.fact {
+        Fact::Drafted(drafted) => Some((index + 1, &**drafted)),
+        _ => None,
+    });
+    let (_, last) = drafts.next()?;
+    drafts.find(|(_, before)| before.path == path && last.path != path)
+}
+
 /// Returns the last claim of a story, with its entry.
 pub fn claim(story: &[Entry]) -> Option<(&Entry, &Claimed)> {
     story.iter().rev().find_map(|entry| match &entry.fact {
@@ -326,6 +341,7 @@ impl Entry {
                 stored.confidence = drafted.confidence.map(Confidence::value);
                 stored.prompt.clone_from(&drafted.prompt);
                 stored.reply.clone_from(&drafted.reply);
+                stored.guidance.clone_from(&drafted.guidance);
             }
             Fact::Claimed(claimed) => {
                 stored.blob = Some(claimed.blob.to_string());
@@ -464,6 +480,7 @@ impl Reader<'_> {
             confidence: stored.confidence.map(|value| self.confidence(value)).transpose()?,
             prompt: stored.prompt.clone(),
             reply: stored.reply.clone(),
+            guidance: stored.guidance.clone(),
         })
     }
 
@@ -518,6 +535,7 @@ struct Stored {
     confidence: Option<f64>,
     prompt: Option<String>,
     reply: Option<String>,
+    guidance: Option<String>,
     attachments: Option<Vec<String>>,
     commit: Option<String>,
     approver: Option<String>,
@@ -564,6 +582,7 @@ mod tests {
                 confidence: Confidence::new(0.29),
                 prompt: Some(text()),
                 reply: None,
+                guidance: Some(text()),
             })),
             Fact::Claimed(Claimed {
                 blob: object,
@@ -586,6 +605,37 @@ mod tests {
             Fact::Expired,
             Fact::Superseded { by: text() },
         ]
+    }
+
+    #[test]
+    fn the_draft_whose_file_stands_is_the_one_that_counts() {
+        // Each entry: `drafted` with its path, or another kind.
+        let check = |story: &str, path: &str, expected: Option<usize>| {
+            let facts = story.split(' ').map(|word| match word {
+                "sending" => Fact::Sending,
+                path => {
+                    let drafted = every_fact().into_iter().find_map(|fact| match fact {
+                        Fact::Drafted(drafted) => Some(drafted),
+                        _ => None,
+                    });
+                    Fact::Drafted(Box::new(Drafted { path: path.to_owned(), ..*drafted.unwrap() }))
+                }
+            });
+            let entry =
+                |fact| Entry { at: Timestamp::UNIX_EPOCH, host: "atlas".to_owned(), generation: 1, fact };
+            let story: Vec<Entry> = facts.map(entry).collect();
+            assert_eq!(outlived(&story, path).map(|(number, _)| number), expected, "{path}");
+        };
+        check("a", "a", None);
+        check("a b", "b", None);
+        check("a b", "a", Some(1));
+        // Taken back; and a revert of that.
+        check("a b a", "a", None);
+        check("a b a", "b", Some(2));
+        check("a b a c", "a", Some(3));
+        // A file that a person has renamed, and a draft that was decided about since.
+        check("a b", "mine", None);
+        check("a b sending", "a", None);
     }
 
     #[test]

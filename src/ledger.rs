@@ -7,6 +7,8 @@
 //! The last tip that we wrote is remembered outside the repository. A ledger that is gone, rewound, or
 //! written by anybody else stops all sending: without memory nobody knows what was sent.
 
+mod continuity;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
@@ -18,10 +20,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::durable;
+use self::continuity::{Growth, continuity, growth, remember, remembered};
 use crate::entry::Entry;
 use crate::error::{FileError, Hint};
-use crate::failpoint::reached;
 use crate::git::lock::OwnLock;
 use crate::git::objects::{Batch, Changes};
 use crate::git::{GitError, Head, LEDGER, Repository, Swap, landing};
@@ -35,7 +36,6 @@ const OPEN: &str = "open";
 const POLICY: &str = "policy";
 const SENDERS: &str = "senders";
 const CLONE_FILE: &str = "clone";
-const TIP_FILE: &str = "ledger-tip";
 
 /// Is there while a process of ours moves the branch.
 const MOVING_FILE: &str = "ledger.moving";
@@ -165,10 +165,12 @@ pub struct Ledger<'r> {
 }
 
 /// A new tip of the ledger that is in a batch, and not yet on the branch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Staged {
     from: ObjectId,
     commit: ObjectId,
+    /// The drafts whose notes are in it.
+    added: BTreeSet<DraftId>,
 }
 
 impl<'r> Ledger<'r> {
@@ -326,14 +328,14 @@ impl<'r> Ledger<'r> {
         for _ in 0..ATTEMPTS {
             self.refuse_if_rewound()?;
             let mut batch = Batch::new(self.repository);
-            let (staged, added) = stage_on(&self.snapshot()?, &mut batch, notes, subject, now)?;
-            if added.is_empty() {
-                return Ok(added);
+            let staged = stage_on(&self.snapshot()?, &mut batch, notes, subject, now)?;
+            if staged.added.is_empty() {
+                return Ok(staged.added);
             }
             let _written = batch.write()?;
             self.repository.flush()?;
-            if self.swap(staged, subject)? {
-                return Ok(added);
+            if self.swap(&staged, subject)? {
+                return Ok(staged.added);
             }
         }
         Err(LedgerError::Locked)
@@ -347,20 +349,26 @@ impl<'r> Ledger<'r> {
         subject: &str,
         now: Timestamp,
     ) -> Result<Staged> {
-        stage_on(&self.snapshot()?, batch, notes, subject, now).map(|(staged, _)| staged)
+        stage_on(&self.snapshot()?, batch, notes, subject, now)
     }
 
-    /// Moves the branch to a staged tip whose batch is written and flushed; where somebody was faster,
-    /// adds the notes anew.
-    pub fn commit_staged(&self, staged: Staged, notes: &[Note], subject: &str, now: Timestamp) -> Result<()> {
+    /// Moves the branch to a staged tip whose batch is written and flushed, and returns the drafts whose notes
+    /// were added; where somebody was faster, adds the notes anew.
+    pub fn commit_staged(
+        &self,
+        staged: Staged,
+        notes: &[Note],
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<BTreeSet<DraftId>> {
         {
             let _writing = write_lock(self.repository)?;
             self.refuse_if_rewound()?;
-            if self.swap(staged, subject)? {
-                return Ok(());
+            if self.swap(&staged, subject)? {
+                return Ok(staged.added);
             }
         }
-        self.append(notes, subject, now).map(|_| ())
+        self.append(notes, subject, now)
     }
 
     /// Keeps a policy readable for as long as a draft that it judged.
@@ -368,7 +376,7 @@ impl<'r> Ledger<'r> {
         format!("{POLICY}/{policy}.toml")
     }
 
-    fn swap(&self, staged: Staged, subject: &str) -> Result<bool> {
+    fn swap(&self, staged: &Staged, subject: &str) -> Result<bool> {
         match move_branch(self.repository, Some(staged.from), staged.commit, subject)? {
             Swap::Done => {
                 remember(&self.state, staged.commit)?;
@@ -457,69 +465,6 @@ fn move_branch(repository: &Repository, from: Option<ObjectId>, to: ObjectId, wh
     Ok(swap)
 }
 
-/// Tells whether a tip is the beginning of a ledger, or of its time with another clone: then there is
-/// nothing yet that a memory could miss.
-fn begins(repository: &Repository, tip: ObjectId) -> Result<bool> {
-    let commit = repository.commit(tip)?;
-    let Some(&parent) = commit.parents.first() else { return Ok(true) };
-    let before = repository.commit(parent)?.tree;
-    let comparison = repository.compare(Some(before), commit.tree)?;
-    Ok(comparison.rewritten.is_empty() && comparison.added.iter().all(|path| path.starts_with(SENDERS)))
-}
-
-/// How the branch went on from what was remembered of it.
-struct Growth {
-    /// The tip that was remembered, if any was.
-    from: Option<ObjectId>,
-    /// The tip now.
-    to: ObjectId,
-}
-
-/// Compares the branch with what was remembered of it, where something is.
-fn growth(repository: &Repository, state: &Path) -> Result<Growth> {
-    // The memory is read before the branch: a writer in between makes the branch newer, never older.
-    let from = remembered(state)?;
-    let to = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
-    if let Some(from) = from
-        && from != to
-    {
-        check_commits(repository, from, to)?;
-    }
-    Ok(Growth { from, to })
-}
-
-/// As [`growth`], and refuses a branch of which nothing is remembered, unless it only begins.
-fn continuity(repository: &Repository, state: &Path) -> Result<Growth> {
-    let growth = growth(repository, state)?;
-    if growth.from.is_none() && !begins(repository, growth.to)? {
-        return Err(LedgerError::Forgotten);
-    }
-    Ok(growth)
-}
-
-/// Checks that from one commit to a later one the machine, and nobody else, added, and nothing else.
-fn check_commits(repository: &Repository, remembered: ObjectId, tip: ObjectId) -> Result<()> {
-    if !repository.descends(tip, remembered)? {
-        return Err(LedgerError::Rewound { remembered, tip });
-    }
-    let marker = format!("{OPEN}/");
-    let mut at = tip;
-    while at != remembered {
-        let commit = repository.commit(at)?;
-        let [parent] = commit.parents[..] else { return Err(LedgerError::Foreign(at)) };
-        if !commit.committer.is_machine() {
-            return Err(LedgerError::Foreign(at));
-        }
-        let before = repository.commit(parent)?.tree;
-        let comparison = repository.compare(Some(before), commit.tree)?;
-        if let Some(path) = comparison.rewritten.into_iter().find(|path| !path.starts_with(&marker)) {
-            return Err(LedgerError::Rewritten { commit: at, path });
-        }
-        at = parent;
-    }
-    Ok(())
-}
-
 /// The ledger at one moment.
 pub struct Snapshot<'r> {
     repository: &'r Repository,
@@ -573,6 +518,26 @@ impl<'r> Snapshot<'r> {
             Some((_, blob)) => Ok(Some(self.repository.read(blob)?)),
             None => Ok(None),
         }
+    }
+
+    /// Returns the file with this extension beside one entry of a draft, by the entry's number.
+    pub fn file_of(
+        &self,
+        id: &DraftId,
+        number: usize,
+        kind: &str,
+        extension: &str,
+    ) -> Result<Option<Vec<u8>>> {
+        let path = format!("{}/{id}/{number}-{kind}.{extension}", id.shard());
+        match self.repository.entry(self.tree, &path)? {
+            Some(entry) => Ok(Some(self.repository.read(entry.id)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Tells whether a message was drafted more than once; reads no entry.
+    pub fn is_redrafted(&self, id: &DraftId) -> Result<bool> {
+        Ok(self.files(id)?.iter().filter(|(name, _)| name.ends_with("-drafted.toml")).count() > 1)
     }
 
     /// Returns the drafts that are not finished.
@@ -685,7 +650,7 @@ fn stage_on(
     notes: &[Note],
     subject: &str,
     now: Timestamp,
-) -> Result<(Staged, BTreeSet<DraftId>)> {
+) -> Result<Staged> {
     let mut changes = Changes::new();
     let mut counts: BTreeMap<&DraftId, usize> = BTreeMap::new();
     let mut added = BTreeSet::new();
@@ -716,7 +681,7 @@ fn stage_on(
     }
     let tree = batch.tree(Some(snapshot.tree), &changes)?;
     let commit = batch.commit(tree, &[snapshot.tip], &message(subject), now);
-    Ok((Staged { from: snapshot.tip, commit }, added))
+    Ok(Staged { from: snapshot.tip, commit, added })
 }
 
 /// A ledger commit's message; the nonce keeps two machines from ever making the same commit.
@@ -761,30 +726,6 @@ fn number_of(name: &str) -> Option<usize> {
     name.split_once('-').and_then(|(number, _)| number.parse().ok())
 }
 
-fn remembered(state: &Path) -> Result<Option<ObjectId>> {
-    let path = state.join(TIP_FILE);
-    match fs::read_to_string(&path) {
-        Ok(text) => match text.trim().parse() {
-            Ok(tip) => Ok(Some(tip)),
-            Err(_) => Err(LedgerError::State {
-                path,
-                error: io::Error::other("not a commit id; see `git drafts check`"),
-            }),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(LedgerError::State { path, error }),
-    }
-}
-
-/// Writes the tip down, durably: a new file in place of the old one.
-fn remember(state: &Path, tip: ObjectId) -> Result<()> {
-    let path = state.join(TIP_FILE);
-    durable::replace(&path, format!("{tip}\n").as_bytes())
-        .map_err(|error| LedgerError::State { path, error })?;
-    reached("tip.remembered");
-    Ok(())
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LedgerHead {
@@ -794,6 +735,7 @@ struct LedgerHead {
 
 #[cfg(test)]
 mod tests {
+    use super::continuity::TIP_FILE;
     use super::*;
     use crate::entry::Fact;
 

@@ -397,6 +397,7 @@ mod tests {
             confidence: None,
             prompt: Some("sha256:x".to_owned()),
             reply: None,
+            guidance: None,
         }
     }
 

@@ -10,14 +10,13 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::links::{self, OwnWords};
-use super::{CommandError, Context, Session, errands, leaving};
+use super::{CommandError, Context, Session, errands, leaving, links};
 use crate::approval::{self, Approval};
 use crate::config::SourceWiring;
 use crate::delivery::{OnDesk, generation};
 use crate::desk::{self, Desk, DeskFile};
 use crate::draft::{self, Draft};
-use crate::entry::{Claimed, Drafted, Entry, drafted};
+use crate::entry::{Claimed, Drafted, Entry, drafted, outlived};
 use crate::error::Hint;
 use crate::git::landing::Busy;
 use crate::git::{GitError, Repository};
@@ -110,8 +109,6 @@ pub struct Case<'c> {
     pub snapshot: &'c Snapshot<'c>,
     /// The policy in force.
     pub policy: &'c Policy,
-    /// The operator's own words on that desk.
-    pub own: &'c OwnWords<'c>,
     /// The draft.
     pub id: &'c DraftId,
     /// Its entries.
@@ -136,6 +133,12 @@ fn as_it_was_seen(case: &Case<'_>, file: &DeskFile) -> Result<(), Stop> {
 /// Judges an approval, and returns the claim that it allows.
 pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
     let (origin, file) = known(case)?;
+    if outlived(case.story, &file.path).is_some() {
+        return Err(Stop::held(
+            "it was about to be drafted anew as it was approved",
+            "nothing is lost: the next `git drafts send` sends it",
+        ));
+    }
     let found =
         file.draft.as_ref().map_err(|error| Stop::Held { why: error.to_string(), hint: error.hint() })?;
     machine_keys(case, origin, file, found)?;
@@ -380,7 +383,8 @@ fn known_links(case: &Case<'_>, policies: &[&Policy], file: &DeskFile, found: &D
     if !policies.iter().any(|policy| policy.links.strict) {
         return Ok(());
     }
-    match links::outside(case.own, case.snapshot, policies, found)?.first() {
+    let repository = &case.session.repository;
+    match links::outside(repository, case.snapshot, case.desk.tip, policies, found)?.first() {
         None => Ok(()),
         Some(link) => Err(Stop::held(
             links::said(link),

@@ -197,7 +197,13 @@ fn edited_lines(snapshot: &Snapshot<'_>, id: &DraftId, blob: ObjectId, session: 
 fn details(entry: &Entry) -> String {
     let text = match &entry.fact {
         Fact::Ignored(ignored) => ignored.reason.clone(),
-        Fact::Drafted(drafted) => format!("{} by {}, tier {}", drafted.action, drafted.brain, drafted.tier),
+        Fact::Drafted(drafted) => {
+            let made = format!("{} by {}, tier {}", drafted.action, drafted.brain, drafted.tier);
+            match &drafted.guidance {
+                Some(guidance) => format!("{made}: {}", text::one_line(guidance, 200)),
+                None => made,
+            }
+        }
         Fact::Claimed(claimed) => format!("host {}, blob {}", entry.host, claimed.blob.short()),
         Fact::Sending => format!("generation {}", entry.generation),
         Fact::Sent { receipt } => receipt.clone(),
@@ -250,6 +256,9 @@ fn entry_json(line: &Line) -> serde_json::Value {
         object["message"] = json!(origin.message);
         object["source"] = json!(origin.source);
         object["thread"] = json!(origin.thread);
+        if let Some(guidance) = &origin.guidance {
+            object["guidance"] = json!(guidance);
+        }
     }
     object
 }

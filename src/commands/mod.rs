@@ -31,8 +31,8 @@ pub mod notice;
 pub mod overview;
 pub mod pager;
 pub mod pause;
-pub mod reads;
 pub mod record;
+pub mod redraft;
 pub mod reject;
 pub mod resolve;
 pub mod review;
@@ -49,7 +49,6 @@ pub mod staging;
 pub mod stats;
 pub mod status;
 pub mod tick;
-pub mod told;
 pub mod wire;
 
 use std::cell::Cell;

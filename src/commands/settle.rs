@@ -11,8 +11,9 @@ use super::{Context, Result, Session, judgement, reject};
 use crate::approval::{Removal, find_removal};
 use crate::delivery::{Facts, OnDesk, Step, next};
 use crate::desk::{self, Desk};
-use crate::entry::{Drafted, Entry, Fact, drafted};
-use crate::git::landing::{self, Busy, Change, Healed, Landed, Prepared};
+use crate::entry::{Drafted, Entry, Fact, drafted, outlived};
+use crate::failpoint::reached;
+use crate::git::landing::{self, Busy, Change, Healed, Kept, Landed, Prepared};
 use crate::git::objects::Batch;
 use crate::git::{GitError, MAIN, Repository};
 use crate::id::DraftId;
@@ -45,23 +46,24 @@ pub fn heal(repository: &Repository) -> Result<Healed> {
 pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Result<Settled> {
     let mut settled = Settled { healed: heal(&session.repository)?.lines, ..Settled::default() };
     let lost = landing::lost(&session.repository)?;
+    take_back(context, session, ledger)?;
     let desk = Desk::read(&session.repository)?;
     let snapshot = ledger.snapshot()?;
     // What is back on the desk is lost no more.
-    let paths: BTreeSet<&String> = desk.files.iter().map(|file| &file.path).collect();
-    let still: BTreeSet<String> = lost.iter().filter(|path| !paths.contains(path)).cloned().collect();
+    let still: BTreeSet<String> =
+        lost.iter().filter(|path| !desk.files.iter().any(|file| file.path == **path)).cloned().collect();
     if still.len() < lost.len() {
         landing::note_lost(&session.repository, &still)?;
     }
     judgement::forget_old_sights(&session.repository, &desk);
-    reject::forget_what_was_taken_back(&session.repository, &desk);
+    reject::forget_reasons_taken_back(&session.repository, &desk);
     let mut notes = Vec::new();
     let mut changes = Vec::new();
     let mut landing_ids = Vec::new();
-    let named = desk.ids_in_names();
     for id in snapshot.open_ids()? {
         // A file that is named after it, and says another id, was changed and not removed.
-        if desk.on_desk(&id) != OnDesk::Absent || named.contains(&id) {
+        let named = |file: &desk::DeskFile| desk::id_in_name(&file.path).as_ref() == Some(&id);
+        if desk.on_desk(&id) != OnDesk::Absent || desk.files.iter().any(named) {
             continue;
         }
         let story = snapshot.story(&id)?;
@@ -106,6 +108,113 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
         }
     }
     Ok(settled)
+}
+
+/// Notes again what stands on the desk although a later draft of the same message was noted: a redraft that
+/// did not land, because a crash or a person was faster, or that a person took back. Returns whose that is.
+///
+/// What stands on `main` is what a person sees, so it counts, with the policy and the envelope that it was
+/// drafted with. Under the desk's lock: nobody is between noting a redraft and landing it.
+pub fn take_back(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Result<BTreeSet<DraftId>> {
+    let redrafted = |snapshot: &Snapshot<'_>| -> Result<Vec<DraftId>> {
+        let mut found = Vec::new();
+        for id in snapshot.open_ids()? {
+            if snapshot.is_redrafted(&id)? {
+                found.push(id);
+            }
+        }
+        Ok(found)
+    };
+    // Mostly there is none, and then the desk is not read once more.
+    if redrafted(&ledger.snapshot()?)?.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let _changing = desk::lock(&session.repository)?;
+    let (desk, snapshot) = (Desk::read(&session.repository)?, ledger.snapshot()?);
+    let mut notes = Vec::new();
+    for id in redrafted(&snapshot)? {
+        let Some(file) = desk.find(&id).filter(|file| file.draft.is_ok()) else { continue };
+        let story = snapshot.story(&id)?;
+        let Some((number, before)) = outlived(&story, &file.path) else { continue };
+        let fact = Fact::Drafted(Box::new(before.clone()));
+        let mut note = Note::new(&id, &story, entry_after(context, &story, fact));
+        for extension in ["md", "prompt"] {
+            let bytes = snapshot.file_of(&id, number, "drafted", extension)?;
+            note.files.extend(bytes.map(|bytes| (extension, bytes)));
+        }
+        notes.push(note);
+    }
+    let ids = notes.iter().map(|note| &note.id);
+    Ok(ledger.append(&notes, &subject("drafted as before", ids), context.now())?)
+}
+
+/// How replacing a draft ended.
+pub enum Replaced {
+    /// The new one stands in its place.
+    Done,
+    /// The desk is as it was, and so is what counts of the ledger.
+    Not {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Puts one draft in the place of another of the same message: notes it, then changes the desk, all or
+/// nothing.
+///
+/// Whoever approves, edits or removes the one before at the same moment is the faster one: `main` moves only
+/// from where nobody has touched it, and what was noted is taken back.
+pub fn replace(
+    context: &Context,
+    session: &Session,
+    ledger: &Ledger<'_>,
+    note: &Note,
+    changes: &[Change],
+    (message, policy): (&str, &[u8]),
+) -> Result<Replaced> {
+    let repository = &session.repository;
+    let now = context.now();
+    let not = |why: String| Ok(Replaced::Not { why });
+    {
+        let _changing = desk::lock(repository)?;
+        landing::heal(repository)?;
+        if let Some(busy) = judgement::window(repository, now) {
+            return not(busy.to_string());
+        }
+        let mut batch = Batch::new(repository);
+        batch.blob(policy);
+        let prepared = match landing::prepare(repository, &mut batch, changes, message, now)? {
+            Prepared::Ready(prepared) => prepared,
+            Prepared::Busy(busy) => return not(busy.to_string()),
+            Prepared::Nothing { kept } => return not(touched(kept.first())),
+        };
+        if let Some(kept) = prepared.left_out() {
+            return not(touched(Some(kept)));
+        }
+        let notes = std::slice::from_ref(note);
+        let subject = subject("redrafted", [&note.id]);
+        let staged = ledger.stage(&mut batch, notes, &subject, now)?;
+        let _written = batch.write()?;
+        prepared.place()?;
+        repository.flush()?;
+        if !ledger.commit_staged(staged, notes, &subject, now)?.contains(&note.id) {
+            prepared.abandon()?;
+            return not("something else was noted about it meanwhile".to_owned());
+        }
+        reached("redraft.noted");
+        if let Landed::Done { .. } = prepared.finish(message)? {
+            return Ok(Replaced::Done);
+        }
+    }
+    take_back(context, session, ledger)?;
+    not("the desk moved at that moment".to_owned())
+}
+
+fn touched(kept: Option<&Kept>) -> String {
+    match kept {
+        Some(kept) => format!("{}: {}", kept.path, kept.why),
+        None => "it stands on the desk already".to_owned(),
+    }
 }
 
 /// Makes the change that puts a draft back on the desk, as it was drafted.

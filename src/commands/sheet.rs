@@ -8,8 +8,7 @@ use jiff::Timestamp;
 
 use super::early::Early;
 use super::hook::edited;
-use super::links::{self, OwnWords};
-use super::{CommandError, Context, Result, Session, diff};
+use super::{CommandError, Context, Result, Session, diff, links};
 use crate::desk::{self, Desk, DeskFile};
 use crate::draft::{self, Draft};
 use crate::entry::{Drafted, Entry, Fact, drafted};
@@ -65,7 +64,6 @@ impl Sheet {
         session: &Session,
         desk: &Desk,
         snapshot: &Snapshot<'_>,
-        own: &OwnWords<'_>,
         early: &Early,
         found: &DeskFile,
     ) -> Result<Self> {
@@ -119,7 +117,7 @@ impl Sheet {
             }
         }
         sheet.obstacles.extend(early.errand(snapshot, &today, &sheet.path, &sheet.file, &draft)?);
-        let outside = links::outside(own, snapshot, &[&today], &draft)?;
+        let outside = links::outside(&session.repository, snapshot, desk.tip, &[&today], &draft)?;
         for link in &outside {
             if today.links.strict {
                 sheet.obstacles.push(FileError::new(&sheet.path, links::said(link)));

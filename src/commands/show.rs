@@ -4,18 +4,17 @@ use super::early::Early;
 use super::errands::{self, rendered};
 use super::judgement::{self, Case, Stop};
 use super::leaving::{self, Leaving};
-use super::links::{self, OwnWords};
 use super::secrets::{self, Make};
 use super::sheet::{self, Sheet};
 use super::wire::Connectors;
-use super::{CommandError, Context, Exit, Result, Session};
+use super::{CommandError, Context, Exit, Result, Session, links};
 use crate::config::TransportKind;
 use crate::connector::folder::outbox::Format;
 use crate::connector::{folder, forge, mail};
 use crate::delivery::{OnDesk, generation};
 use crate::desk::{self, Desk};
 use crate::draft::Draft;
-use crate::entry::{claim, drafted};
+use crate::entry::{Fact, claim, drafted};
 use crate::errand::Errand;
 use crate::id::DraftId;
 use crate::ledger::{Ledger, Snapshot};
@@ -59,8 +58,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let (path, file) = current(&session, &desk, &snapshot, &id)?;
     context.ui.raw(text::visible(&file).as_bytes());
     if let (Ok(found), Some(policy)) = (Draft::parse(&path, &file), session.believed_policy()) {
-        let own = OwnWords::at(&session.repository, desk.tip);
-        let outside = links::outside(&own, &snapshot, &[&policy], &found)?;
+        let outside = links::outside(&session.repository, &snapshot, desk.tip, &[&policy], &found)?;
         outside.iter().for_each(|link| context.ui.warn(links::said(link)));
     }
     tell_approval(context, &session, &desk, &snapshot, &id)?;
@@ -77,10 +75,7 @@ fn show_sheet(
     id: &DraftId,
 ) -> Result<()> {
     let sheet = match desk.find(id) {
-        Some(found) => {
-            let own = OwnWords::at(&session.repository, desk.tip);
-            Sheet::read(context, session, desk, snapshot, &own, &Early::load(context), found)?
-        }
+        Some(found) => Sheet::read(context, session, desk, snapshot, &Early::load(context), found)?,
         None => {
             let (path, file) = current(session, desk, snapshot, id)?;
             Sheet::kept(id, path, file, &snapshot.story(id)?)
@@ -100,10 +95,15 @@ fn show_sheet(
 
 /// Returns what a language model was asked before this draft was made.
 fn prompt(snapshot: &Snapshot<'_>, id: &DraftId) -> Result<String> {
-    if let Some(bytes) = snapshot.file(id, "drafted", "prompt")? {
+    let story = snapshot.story(id)?;
+    // The last draft's own: of one before it, another may have been asked.
+    let number =
+        story.iter().rposition(|entry| matches!(entry.fact, Fact::Drafted(_))).map(|index| index + 1);
+    if let Some(number) = number
+        && let Some(bytes) = snapshot.file_of(id, number, "drafted", "prompt")?
+    {
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
-    let story = snapshot.story(id)?;
     Err(match drafted(&story).and_then(|drafted| drafted.prompt.as_ref()) {
         Some(digest) => CommandError::Refused {
             what: format!("the prompt of {id} was not kept ({digest})"),
@@ -136,7 +136,6 @@ fn tell_approval(
                 desk,
                 snapshot,
                 policy: &policy,
-                own: &OwnWords::at(&session.repository, desk.tip),
                 id,
                 story: &story,
                 blob,

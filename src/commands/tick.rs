@@ -6,49 +6,48 @@
 //! reminded.
 
 mod account;
+pub mod again;
 pub mod ask;
 mod clearing;
 mod content;
 mod fetch;
 pub mod guarding;
 mod identity;
+mod judging;
 mod offer;
 mod remembered;
 mod table;
 mod telling;
+mod writing;
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 
 use jiff::Timestamp;
 
 use self::account::Account;
+use self::again::Again;
 use self::ask::{Answer, Brains, Open};
 use self::fetch::Given;
-use self::table::{Made, Outcome, Row, Table};
+use self::table::{Outcome, Row, Table};
 use self::telling::Due;
 use super::health;
-use super::judgement;
 use super::pause;
 use super::record::{self, Begun};
 use super::schedule;
 use super::secrets::{self, Make};
-use super::settle::{self, Bundle, subject};
+use super::settle;
 use super::shadow;
 use super::{Context, Exit, Result, Session};
 use crate::automatic;
-use crate::brain::{Exchange, Planned};
+use crate::brain::Exchange;
 use crate::config::SourceWiring;
 use crate::connector::{ConnectorError, Source};
-use crate::content::{likeness, links};
 use crate::desk::Desk;
-use crate::draft::{self, Draft, Machine, Status};
-use crate::entry::{Drafted, Entry, Fact, Ignored};
+use crate::draft::Draft;
+use crate::entry::{Entry, Fact, Ignored};
 use crate::error::Hint;
-use crate::escalation;
 use crate::evidence::{Ending, Part};
-use crate::git::DRAFTS;
 use crate::git::landing::{Change, Landed};
 use crate::git::lock::OwnLock;
 use crate::git::objects::blob_id;
@@ -57,17 +56,9 @@ use crate::guard::inbound::Identity;
 use crate::id::DraftId;
 use crate::ledger::{Ledger, Note, Snapshot};
 use crate::message::{Fetched, Message, Unreadable};
-use crate::plan::{Action, Confidence, Tier};
-use crate::policy::{self, Context as Keep, Finding, Policy, Verdict};
-use crate::render::reply_subject;
+use crate::plan::Action;
+use crate::policy::{self, Policy};
 use crate::text;
-use crate::ui::counted;
-
-/// The most bytes of each message that stand below a draft.
-const CONTEXT_BYTES_MAX: usize = 64 * 1024;
-
-/// The most messages of a thread that stand below a draft.
-const CONTEXT_MESSAGES_MAX: usize = 8;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, Default)]
@@ -96,10 +87,19 @@ pub struct Options {
 struct New {
     id: DraftId,
     draft: Draft,
+    /// Where it is put.
+    path: String,
     file: Vec<u8>,
     note: Note,
     /// The earlier messages of the thread that it answers, too.
     answers_too: Vec<DraftId>,
+}
+
+impl New {
+    /// Returns the change that puts it on the desk.
+    fn change(&self) -> Change {
+        Change { path: self.path.clone(), blob: blob_id(&self.file), bytes: Some(self.file.clone()) }
+    }
 }
 
 /// Who made a draft.
@@ -110,7 +110,10 @@ struct Maker {
     exchange: Option<Exchange>,
 }
 
-/// A message that no draft knows yet.
+/// A thread, the sender, and those who get the answer.
+type Group = (String, String, String);
+
+/// A message that no draft knows yet, or one that is asked about again.
 struct Candidate {
     id: DraftId,
     message: Message,
@@ -151,11 +154,9 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
         return Ok(Exit::Done);
     }
     let ledger = session.ledger()?;
-    let mut rejected = Vec::new();
     if !options.dry_run {
         let settled = settle::settle(context, session, &ledger)?;
         settled.healed.iter().for_each(|line| tracing::info!("{line}"));
-        rejected = settled.rejected;
     }
     let mut tick = Tick::new(context, session, &ledger, options)?;
     let mut failed = false;
@@ -178,7 +179,6 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
     } else {
         tick.log();
         tick.tell_others(&due).await;
-        tick.tell_ends(&rejected).await;
         tick.note_windows(now);
         tick.brains.note_waiting();
         note_run(session, now);
@@ -204,12 +204,6 @@ struct Tick<'s> {
     snapshot: Snapshot<'s>,
     /// What is known of every draft that is not finished or stands on the desk, as this tick found it.
     stories: Vec<(DraftId, Vec<Entry>)>,
-    /// Where those of them stand that wait as they were landed.
-    threads: clearing::Threads,
-    /// Whom the operator knows, once a sender is compared with them.
-    acquainted: OnceCell<likeness::Known>,
-    /// The links that an answer may have whatever it answers, once there is one.
-    own_links: OnceCell<links::Known>,
     policy: Policy,
     policy_bytes: Vec<u8>,
     brains: Brains<'s>,
@@ -227,6 +221,8 @@ struct Tick<'s> {
     /// What sources want to be given back once all that they gave is taken in.
     bookmarks: BTreeMap<String, String>,
     account: Account,
+    /// The draft that is asked about again, where one is; otherwise messages are new.
+    again: Option<Again>,
 }
 
 impl<'s> Tick<'s> {
@@ -245,17 +241,13 @@ impl<'s> Tick<'s> {
         };
         let make = if options.dry_run { Make::No } else { Make::Yes };
         let secrets = secrets::load(context, session, make)?;
-        let stories = session.stories(&desk, &snapshot)?;
         Ok(Self {
             context,
             session,
             ledger,
             options,
             now: context.now(),
-            threads: clearing::threads(&desk, &stories),
-            stories,
-            acquainted: OnceCell::new(),
-            own_links: OnceCell::new(),
+            stories: session.stories(&desk, &snapshot)?,
             snapshot,
             brains: Brains::load(context, session, &desk, names, &policy, &secrets)?,
             policy,
@@ -271,6 +263,7 @@ impl<'s> Tick<'s> {
             complete: Vec::new(),
             bookmarks: BTreeMap::new(),
             account: Account::new(session, options.quiet),
+            again: None,
             desk,
         })
     }
@@ -347,16 +340,10 @@ impl<'s> Tick<'s> {
                 }
             }
         }
-        // By thread, sender and those who get the answer: nobody's message may hide behind somebody
-        // else's, or stand in a prompt whose answer goes elsewhere.
         let mut threads: Vec<Vec<Candidate>> = Vec::new();
-        let mut positions: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+        let mut positions: BTreeMap<Group, usize> = BTreeMap::new();
         for candidate in candidates {
-            let Message { thread, from, .. } = &candidate.message;
-            let answered = policy::recipients(&self.policy, &candidate.message, &wiring.address);
-            let answered = format!("{answered:?}").to_lowercase();
-            let key = (thread.clone(), from.email.to_lowercase(), answered);
-            let position = *positions.entry(key).or_insert_with(|| {
+            let position = *positions.entry(self.group(wiring, &candidate.message)).or_insert_with(|| {
                 threads.push(Vec::new());
                 threads.len() - 1
             });
@@ -384,6 +371,14 @@ impl<'s> Tick<'s> {
             self.take_thread(wiring, thread, &mut answers)?;
         }
         Ok(())
+    }
+
+    /// Returns what one answer may be for: a thread, its sender, and those who get the answer. Nobody's
+    /// message may hide behind somebody else's, or stand in a prompt whose answer goes elsewhere.
+    fn group(&self, wiring: &SourceWiring, message: &Message) -> Group {
+        let answered = policy::recipients(&self.policy, message, &wiring.address);
+        let answered = format!("{answered:?}").to_lowercase();
+        (message.thread.clone(), message.from.email.to_lowercase(), answered)
     }
 
     /// Takes the new messages of one thread, oldest first: the last one that wants an answer gets it.
@@ -437,224 +432,9 @@ impl<'s> Tick<'s> {
             new.answers_too = open.iter().map(|candidate| candidate.id.clone()).collect();
         }
         for candidate in open {
-            self.ignore(wiring, candidate, &format!("part of the thread that {id} answers"));
+            self.ignore(wiring, candidate, &part_of(&id));
         }
         Ok(())
-    }
-
-    /// Judges a plan and makes a draft or an escalation of it.
-    fn judge(
-        &mut self,
-        wiring: &SourceWiring,
-        mut candidate: Candidate,
-        mut planned: Planned,
-        earlier: &[Message],
-    ) -> Result<()> {
-        let mut noted: Vec<String> = self.look_at_answer(&mut candidate, &mut planned).into_iter().collect();
-        let Candidate { id, mut message, identity } = candidate;
-        message.findings.append(&mut planned.findings);
-        message.findings.extend(self.look_alike(&message.from));
-        // The draft answers the earlier messages of the thread, too, so what they ask for counts as well.
-        for asked in earlier.iter().chain([&message]) {
-            for class in escalation::classes(asked, Some(&planned.plan), &self.policy.escalate_words) {
-                let class = class.to_string();
-                if !noted.contains(&class) {
-                    noted.push(class);
-                }
-            }
-        }
-        // After the scan: what is made unclickable could hide a secret from it.
-        let thread: Vec<&Message> = earlier.iter().chain([&message]).collect();
-        match self.clean(wiring, &mut planned, &thread) {
-            Ok(findings) => drop(message.findings.splice(..0, findings)),
-            Err(tangled) => noted.push(tangled),
-        }
-        let Planned { plan, tier, brain, route, exchange, findings: _ } = planned;
-        let recipients = policy::recipients(&self.policy, &message, &wiring.address);
-        let verdict = policy::judge(&self.policy, &message, &plan, &recipients, &noted, tier);
-        let (outcome, action, tier, body, why, findings) = match verdict {
-            Verdict::Drafted { tier, findings } => {
-                let outcome =
-                    if plan.action == Action::Escalate { Outcome::NeedsYou } else { Outcome::Drafted };
-                (outcome, plan.action, tier, plan.draft_body(), plan.why.clone(), findings)
-            }
-            Verdict::Refused { findings } => {
-                let why = findings.first().map(Finding::to_string).unwrap_or_default();
-                let tier = policy::raised(self.policy.tier(Action::Reply));
-                let findings = findings
-                    .into_iter()
-                    .chain(message.findings.iter().cloned().map(Finding::Noted))
-                    .collect();
-                (Outcome::Refused, Action::Escalate, tier, String::new(), why, findings)
-            }
-        };
-        let brain = match route {
-            Some(route) => format!("{brain} ({route})"),
-            None => brain,
-        };
-        let subject = match &plan.subject {
-            Some(subject) if outcome == Outcome::Drafted => text::one_line(subject, 300),
-            _ => reply_subject(&message.subject),
-        };
-        let older = self.older_quotes(&message, &recipients, action)?;
-        let mut messages: Vec<&Message> = earlier.iter().rev().take(CONTEXT_MESSAGES_MAX - 1).collect();
-        messages.reverse();
-        messages.push(&message);
-        let needs_you = action == Action::Escalate;
-        let context = match self.policy.context {
-            Keep::Tracked => draft::context_after(&older, &messages, needs_you, CONTEXT_BYTES_MAX),
-            Keep::None => draft::context(&[], needs_you, 0),
-        };
-        let facts = exchange.as_ref().and_then(|exchange| exchange.facts.as_deref());
-        let context = match (self.policy.context, facts) {
-            (Keep::Tracked, Some(facts)) => draft::with_facts(&context, facts),
-            (Keep::Tracked | Keep::None, _) => context,
-        };
-        let findings: Vec<String> =
-            findings.iter().map(|finding| text::one_line(&finding.to_string(), 160)).collect();
-        let written_to = if action.writes_to_somebody() { recipients.clone() } else { Default::default() };
-        let tasks = if action == Action::Issue { plan.tasks.clone() } else { Vec::new() };
-        let mut draft = Draft {
-            status: Status::Draft,
-            to: written_to.to,
-            cc: written_to.cc,
-            subject,
-            send_after: None,
-            attach: Vec::new(),
-            tasks,
-            machine: Machine {
-                id: id.clone(),
-                action,
-                source: wiring.name.clone(),
-                answers: message.id.clone(),
-                tier,
-                confidence: plan.confidence,
-                why: text::one_line(&why, 300),
-                findings,
-            },
-            body: draft::canonical_body(&body),
-            context,
-        };
-        let maker = Maker { brain, exchange };
-        let was_mended = self.add(&mut draft, &message, &identity, &recipients, &maker);
-        let (outcome, why, from) = if was_mended {
-            (Outcome::NeedsYou, &draft.machine.why, &message.from.email[..])
-        } else {
-            (outcome, &why, message.from.shown())
-        };
-        let mut row = Row::new(&wiring.name, &message.id, outcome, why);
-        row.id = Some(id);
-        row.tier = Some(draft.machine.tier);
-        row.confidence = Some(draft.machine.confidence);
-        row.from = from.to_owned();
-        row.subject.clone_from(&draft.subject);
-        row.findings.clone_from(&draft.machine.findings);
-        row.made = Some(Made {
-            planned: plan.action,
-            brain: maker.brain,
-            action: draft.machine.action,
-            gate: self.policy.gate(draft.machine.tier),
-            to: draft.to,
-            cc: draft.cc,
-            body: draft.body,
-        });
-        self.rows.push(row);
-        Ok(())
-    }
-
-    /// Makes a draft of a message that cannot be read, so that a person sees that it is there.
-    fn escalate_unreadable(
-        &mut self,
-        wiring: &SourceWiring,
-        id: DraftId,
-        native: &str,
-        what: &str,
-    ) -> Result<()> {
-        let message = Message {
-            id: native.to_owned(),
-            source: wiring.name.clone(),
-            thread: native.to_owned(),
-            subject: "a message that cannot be read".to_owned(),
-            body: format!("This message {what}.\nIt is in source `{}` as {native}.", wiring.name),
-            ..Message::default()
-        };
-        let why = format!("the message cannot be read: {what}");
-        let mut draft = Draft {
-            status: Status::Draft,
-            to: Vec::new(),
-            cc: Vec::new(),
-            subject: reply_subject(&message.subject),
-            send_after: None,
-            attach: Vec::new(),
-            tasks: Vec::new(),
-            machine: Machine {
-                id: id.clone(),
-                action: Action::Escalate,
-                source: wiring.name.clone(),
-                answers: message.id.clone(),
-                tier: Tier::High,
-                confidence: Confidence::NONE,
-                why: text::one_line(&why, 300),
-                findings: Vec::new(),
-            },
-            body: String::new(),
-            context: draft::context(&[&message], true, CONTEXT_BYTES_MAX),
-        };
-        let mut row = Row::new(&wiring.name, native, Outcome::Unreadable, what);
-        row.id = Some(id);
-        row.tier = Some(Tier::High);
-        self.rows.push(row);
-        // What cannot be read is told apart by its mistake alone: once it can be read, it is a new message.
-        let unreadable =
-            Unreadable { source: wiring.name.clone(), id: native.to_owned(), what: what.to_owned() };
-        let identity = Identity::of_unreadable(&unreadable);
-        let maker = Maker { brain: "none".to_owned(), exchange: None };
-        self.add(&mut draft, &message, &identity, &policy::Recipients::default(), &maker);
-        Ok(())
-    }
-
-    /// Adds a draft, without a secret that is left in it; tells whether there was one.
-    fn add(
-        &mut self,
-        draft: &mut Draft,
-        message: &Message,
-        identity: &Identity,
-        recipients: &policy::Recipients,
-        maker: &Maker,
-    ) -> bool {
-        let was_mended = self.without_what_is_left(draft, message);
-        let file = draft.render().into_bytes();
-        let path = format!("{DRAFTS}/{}", draft.file_name());
-        let fact = Fact::Drafted(Box::new(Drafted {
-            message: message.id.clone(),
-            digest: identity.digest.clone(),
-            fetched: identity.fetched.clone(),
-            source: draft.machine.source.clone(),
-            thread: message.thread.clone(),
-            date: message.date.as_ref().map(jiff::Zoned::timestamp),
-            references: message.references.clone(),
-            to: recipients.to.clone(),
-            cc: recipients.cc.clone(),
-            action: draft.machine.action,
-            tier: draft.machine.tier,
-            path,
-            blob: blob_id(&file),
-            policy: blob_id(&self.policy_bytes),
-            desk: self.desk.tip,
-            brain: maker.brain.clone(),
-            confidence: Some(draft.machine.confidence),
-            prompt: maker.exchange.as_ref().map(|exchange| exchange.prompt_digest.clone()),
-            reply: maker.exchange.as_ref().and_then(|exchange| exchange.reply_digest.clone()),
-        }));
-        let mut note = self.note(draft.id(), &[], fact);
-        note.files.push(("md", file.clone()));
-        // A prompt holds the message, which may not stay here where the policy says so.
-        if let (Some(exchange), Keep::Tracked, false) = (&maker.exchange, self.policy.context, was_mended) {
-            note.files.push(("prompt", exchange.prompt.text().into_bytes()));
-        }
-        let (id, draft) = (draft.id().clone(), draft.clone());
-        self.drafts.push(New { id, draft, file, note, answers_too: Vec::new() });
-        was_mended
     }
 
     fn ignore(&mut self, wiring: &SourceWiring, candidate: Candidate, reason: &str) {
@@ -685,84 +465,6 @@ impl<'s> Tick<'s> {
         self.rows.push(row);
     }
 
-    /// Writes everything: the ledger first, then the desk, with one flush for both.
-    ///
-    /// The ledger goes first so that a draft on the desk is always remembered: where from, for whom, by
-    /// which policy. A draft that is remembered and not on the desk is landed by the next run.
-    fn land(&mut self) -> Result<Option<Landed>> {
-        let mut notes: Vec<Note> = self.drafts.iter().map(|new| new.note.clone()).collect();
-        notes.extend(self.ignored.iter().cloned());
-        let cleared: Vec<Note> = self.cleared.iter().map(|(note, _)| note.clone()).collect();
-        if notes.is_empty() && cleared.is_empty() {
-            return Ok(None);
-        }
-        let now = self.context.now();
-        let repository = &self.session.repository;
-        let ledger_subject = match (self.drafts.len(), self.ignored.len()) {
-            (0, 0) => subject("cleared", cleared.iter().map(|note| &note.id)),
-            (drafts, 0) => format!("drafted: {}", counted(drafts, "draft")),
-            (0, ignored) => format!("ignored: {}", counted(ignored, "message")),
-            (drafts, ignored) => {
-                format!("drafted: {}; ignored: {}", counted(drafts, "draft"), counted(ignored, "message"))
-            }
-        };
-        let mut changes: Vec<Change> = self
-            .drafts
-            .iter()
-            .map(|new| Change {
-                path: format!("{DRAFTS}/{}", new.draft.file_name()),
-                blob: blob_id(&new.file),
-                bytes: Some(new.file.clone()),
-            })
-            .collect();
-        changes.extend(self.cleared.iter().map(|(_, change)| change.clone()));
-        let message = self.commit_message();
-
-        let hold = judgement::window(repository, now);
-        let bundle = Bundle {
-            notes: &notes,
-            cleared: &cleared,
-            subject: &ledger_subject,
-            changes: &changes,
-            message: &message,
-            hold: hold.as_ref(),
-        };
-        let landed = settle::note_and_land(repository, self.ledger, &bundle, &self.policy_bytes, now)?;
-        if !matches!(landed, Some(Landed::Done { .. })) {
-            // The desk was not to be changed now: the next tick finds the same.
-            self.rows.retain(|row| !matches!(row.outcome, Outcome::Superseded | Outcome::Expired));
-        }
-        Ok(landed)
-    }
-
-    /// Writes the desk's commit message: fixed words and trailers, and no text of any message.
-    fn commit_message(&self) -> String {
-        let mut message = match &self.drafts[..] {
-            [only] => format!("draft: {} {}\n", only.id, only.draft.machine.action),
-            several => subject("draft", several.iter().map(|new| &new.id)),
-        };
-        if self.drafts.is_empty() {
-            let expired = self.cleared.iter().all(|(note, _)| note.entry.fact == Fact::Expired);
-            let verb = if expired { "expired" } else { "superseded" };
-            message = subject(verb, self.cleared.iter().map(|(note, _)| &note.id));
-        }
-        message.push('\n');
-        for new in &self.drafts {
-            let machine = &new.draft.machine;
-            let Fact::Drafted(drafted) = &new.note.entry.fact else { continue };
-            message.push_str(&format!(
-                "Draft-Id: {}\nSource: {}\nBrain: {}\nConfidence: {}\nTier: {}\n",
-                machine.id, machine.source, drafted.brain, machine.confidence, machine.tier
-            ));
-            for (word, digest) in [("Prompt", &drafted.prompt), ("Reply", &drafted.reply)] {
-                if let Some(digest) = digest {
-                    message.push_str(&format!("{word}: {digest}\n"));
-                }
-            }
-        }
-        message
-    }
-
     fn print(&self, landed: Option<&Landed>, due: &[Due]) {
         let table = Table {
             context: self.context,
@@ -780,6 +482,11 @@ impl<'s> Tick<'s> {
             table.print(landed);
         }
     }
+}
+
+/// Says why an earlier message of a thread has no draft of its own.
+fn part_of(id: &DraftId) -> String {
+    format!("part of the thread that {id} answers")
 }
 
 /// Notes when the last tick ran, for `status`.

@@ -150,6 +150,7 @@ fn drafted(action: Action) -> Fact {
         confidence: None,
         prompt: None,
         reply: None,
+        guidance: None,
     }))
 }
 

@@ -306,6 +306,19 @@ impl Landing<'_> {
         Ok(Landed::Done { commit: self.commit, kept: self.kept })
     }
 
+    /// Tells whether every change that was wanted is made: which one is not, and why.
+    pub fn left_out(&self) -> Option<&Kept> {
+        self.kept.first()
+    }
+
+    /// Takes back what [`Landing::place`] did; nothing in git has changed.
+    pub fn abandon(self) -> Result<()> {
+        match &self.worktree {
+            Some((top, _)) => self.retreat(top),
+            None => remove(&self.repository.own_dir().join(INTENT)),
+        }
+    }
+
     /// Tells whether it takes a file away whose path is like this.
     pub fn removes(&self, is_it: impl Fn(&str) -> bool) -> bool {
         self.changes.iter().any(|change| change.bytes.is_none() && is_it(&change.path))

@@ -10,32 +10,43 @@ pub enum Text {
     A,
     /// As a person edited it.
     B,
+    /// As the machine drafted it anew.
+    C,
+    /// As a person edited that.
+    D,
 }
+
+const TEXTS: [Text; 4] = [Text::A, Text::B, Text::C, Text::D];
 
 impl Text {
     /// The blob of the file that waits for a person.
     pub fn draft(self) -> ObjectId {
-        ObjectId::new(
-            [match self {
-                Text::A => 1,
-                Text::B => 2,
-            }; 20],
-        )
+        ObjectId::new([1 + self as u8; 20])
     }
 
     /// The blob of the file in which that text is approved.
     pub fn approved(self) -> ObjectId {
-        ObjectId::new(
-            [match self {
-                Text::A => 3,
-                Text::B => 4,
-            }; 20],
-        )
+        ObjectId::new([11 + self as u8; 20])
     }
 
     /// The text of an approved blob.
     pub fn of(blob: ObjectId) -> Self {
-        if blob == Text::A.approved() { Text::A } else { Text::B }
+        *TEXTS.iter().find(|text| text.approved() == blob).expect("the blob of a text")
+    }
+
+    /// Tells whether it stands in the file of the redraft.
+    pub fn is_redraft(self) -> bool {
+        matches!(self, Text::C | Text::D)
+    }
+
+    /// As a person edits it.
+    pub fn edited(self) -> Self {
+        if self.is_redraft() { Text::D } else { Text::B }
+    }
+
+    /// The path of its file, as the machine names it.
+    pub fn path(self) -> &'static str {
+        if self.is_redraft() { "drafts/kqzmwvst-2.md" } else { "drafts/kqzmwvst.md" }
     }
 }
 

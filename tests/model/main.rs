@@ -32,24 +32,30 @@ const NOTHING: Left = Left {
     delays: 0,
     holds: 0,
     ticks: 0,
+    redrafts: 0,
 };
 
 /// What may happen beside an approval: each is a search of its own, so that all of them take seconds.
-const SCENES: [(&str, Left); 5] = [
+const SCENES: [(&str, Left); 6] = [
     ("two crashes, a revocation, a reset", Left { crashes: 2, removals: 1, losses: 1, ..NOTHING }),
     ("two crashes, an edit, a word", Left { crashes: 2, edits: 1, resolves: 1, ..NOTHING }),
     ("two machines, a crash", Left { take_overs: 1, crashes: 1, ..NOTHING }),
     ("a crash, an edit, a refusal by policy", Left { crashes: 1, edits: 1, holds: 1, ..NOTHING }),
     ("a copy, a delay, a tick", Left { copies: 1, delays: 1, ticks: 1, ..NOTHING }),
+    ("a redraft, a crash, an edit", Left { redrafts: 1, crashes: 1, edits: 1, ..NOTHING }),
 ];
 
 /// The same with more at once; minutes, and gigabytes.
-const LONG_SCENES: [(&str, Left); 5] = [
+const LONG_SCENES: [(&str, Left); 6] = [
     ("all that persons do", Left { crashes: 2, edits: 1, removals: 1, losses: 1, resolves: 1, ..NOTHING }),
     ("two machines, two crashes, a revocation", Left { take_overs: 1, crashes: 2, removals: 1, ..NOTHING }),
     ("two machines, an edit", Left { take_overs: 1, edits: 1, ..NOTHING }),
     ("two machines, a crash, a word", Left { take_overs: 1, crashes: 1, resolves: 1, ..NOTHING }),
     ("all the rest", Left { crashes: 1, edits: 1, copies: 1, delays: 1, holds: 1, ticks: 1, ..NOTHING }),
+    (
+        "a redraft, and all that persons do",
+        Left { redrafts: 1, crashes: 2, edits: 1, removals: 1, losses: 1, ..NOTHING },
+    ),
 ];
 
 /// Enough to break what is broken.
@@ -154,6 +160,24 @@ fn a_second_attempt_that_is_not_noted_sends_twice() {
 fn a_no_of_a_receiver_that_is_still_busy_is_a_guess() {
     is_caught(CAN_FIND, SMALL, Mutant::NoSettling, world::TWICE);
     is_caught(BOTH, SMALL, Mutant::NoSettling, world::GUESSED);
+}
+
+/// Another draft of the same message, beside an approval.
+const REDRAFT: Left = Left { redrafts: 1, crashes: 1, ..NOTHING };
+
+#[test]
+fn a_redraft_that_does_not_look_at_main_again_replaces_what_was_approved() {
+    is_caught(BOTH, REDRAFT, Mutant::LandsAnyway, world::REPLACED);
+}
+
+#[test]
+fn a_redraft_that_is_never_taken_back_holds_an_approval_for_ever() {
+    is_caught(BOTH, REDRAFT, Mutant::NeverTakenBack, search::STUCK);
+}
+
+#[test]
+fn without_a_hold_an_approval_is_judged_by_another_draft() {
+    is_caught(BOTH, REDRAFT, Mutant::NoHold, world::OTHERS);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use git_drafts::delivery::{Facts, OnDesk, Step, next};
-use git_drafts::entry::{Claimed, Drafted, Entry, Fact};
+use git_drafts::entry::{Claimed, Drafted, Entry, Fact, outlived};
 use git_drafts::id::ObjectId;
 use git_drafts::outgoing::Capabilities;
 use git_drafts::plan::{Action, Tier};
@@ -16,6 +16,8 @@ use crate::desk::Text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     Drafted,
+    /// `drafted`, of another text in another file.
+    Redrafted,
     Claimed(Text),
     Sending,
     Sent,
@@ -120,6 +122,22 @@ impl Stories {
         self.answers.borrow_mut().entry((code, story, age, machine)).or_insert_with(answer).clone()
     }
 
+    /// Tells whether another draft was noted than the one whose text stands on the desk.
+    pub fn is_outlived(&self, story: StoryId, text: Text) -> bool {
+        outlived(&self.known.borrow()[usize::from(story)].1, text.path()).is_some()
+    }
+
+    /// Returns the text of the last draft that was noted.
+    pub fn drafted(&self, story: StoryId) -> Text {
+        let known = self.known.borrow();
+        let redrafted = known[usize::from(story)].0.iter().rev().find_map(|noted| match noted.kind {
+            Kind::Drafted => Some(Text::A),
+            Kind::Redrafted => Some(Text::C),
+            _ => None,
+        });
+        redrafted.unwrap_or(Text::A)
+    }
+
     pub fn last(&self, story: StoryId) -> Noted {
         *self.known.borrow()[usize::from(story)].0.last().unwrap()
     }
@@ -141,8 +159,9 @@ fn host(machine: u8) -> String {
 fn entry(noted: Noted) -> Entry {
     let word = String::new;
     let at = Timestamp::UNIX_EPOCH;
+    let text = if noted.kind == Kind::Redrafted { Text::C } else { Text::A };
     let fact = match noted.kind {
-        Kind::Drafted => Fact::Drafted(Box::new(Drafted {
+        Kind::Drafted | Kind::Redrafted => Fact::Drafted(Box::new(Drafted {
             message: word(),
             digest: word(),
             fetched: None,
@@ -154,14 +173,15 @@ fn entry(noted: Noted) -> Entry {
             cc: vec![],
             action: Action::Reply,
             tier: Tier::Low,
-            path: word(),
-            blob: Text::A.draft(),
+            path: text.path().to_owned(),
+            blob: text.draft(),
             policy: ObjectId::NONE,
             desk: ObjectId::NONE,
             brain: word(),
             confidence: None,
             prompt: None,
             reply: None,
+            guidance: None,
         })),
         Kind::Claimed(text) => Fact::Claimed(Claimed {
             blob: text.approved(),

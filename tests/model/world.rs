@@ -3,11 +3,14 @@
 //! A process is one `git drafts send` of one machine. Its steps are those of `src/commands/dispatch.rs`; where
 //! a step reads or writes something that others can change, it is a step of its own.
 
+mod redraft;
+
 use std::fmt;
 
 use git_drafts::delivery::{OnDesk, Step as Decision};
 use git_drafts::outgoing::Capabilities;
 
+use self::redraft::Redraft;
 use crate::desk::{File, Files, Text, by_id, by_name};
 use crate::story::{Age, Kind, Noted, Stories, StoryId};
 
@@ -17,6 +20,8 @@ pub const NOT_APPROVED: &str = "a text goes out that `main` did not approve when
 pub const REVOKED: &str = "a text goes out whose approval was taken back before any claim";
 pub const GUESSED: &str = "it is noted as not gone, and it went or may still go";
 pub const NOT_SENT: &str = "it is noted as sent, and it never arrived";
+pub use redraft::REPLACED;
+pub const OTHERS: &str = "an approval is judged by what was noted of another draft";
 pub const DECIDED: &str = "a machine decides what was left to a person";
 
 /// A way to break the protocol.
@@ -38,6 +43,12 @@ pub enum Mutant {
     UnnotedRetry,
     /// A receiver's "no" counts at once.
     NoSettling,
+    /// A redraft lands although `main` moved.
+    LandsAnyway,
+    /// What is noted of a redraft that did not land stays.
+    NeverTakenBack,
+    /// What was approved is claimed whichever draft was noted last.
+    NoHold,
     /// A "no" to a second attempt is noted as if there had been no first one.
     BelievesSecondNo,
 }
@@ -103,6 +114,8 @@ pub struct World {
     processes: [Process; 2],
     /// A tick that is about to note `superseded`; whether the story has grown since it looked.
     tick: Option<bool>,
+    /// Another draft of the same message, on its way.
+    redraft: Option<Redraft>,
     requests: [Option<Request>; 2],
     /// How often each key and generation has arrived.
     arrived: [[u8; GENERATIONS]; 2],
@@ -129,6 +142,7 @@ pub struct Left {
     /// Something other than the desk forbids what was approved.
     pub holds: u8,
     pub ticks: u8,
+    pub redrafts: u8,
 }
 
 /// A request on its way to the receiver.
@@ -230,6 +244,7 @@ impl World {
             sender: 0,
             processes: [Process::Idle; 2],
             tick: None,
+            redraft: None,
             requests: [None; 2],
             arrived: [[0; GENERATIONS]; 2],
             words: 0,
@@ -248,12 +263,14 @@ impl World {
         self.clock_steps(rules, &mut steps);
         self.person_steps(rules, &mut steps);
         self.other_steps(rules, &mut steps);
+        self.redraft_steps(rules, &mut steps);
         steps
     }
 
     /// Tells whether nothing is under way and somebody knows what became of the draft.
     pub fn is_told(&self, rules: &Rules) -> bool {
-        let idle = self.processes == [Process::Idle; 2] && self.requests == [None; 2] && self.tick.is_none();
+        let idle = self.processes == [Process::Idle; 2] && self.requests == [None; 2];
+        let idle = idle && self.tick.is_none() && self.redraft.is_none();
         idle && (0..rules.keys()).all(|key| self.key_is_told(rules, key))
     }
 
@@ -289,6 +306,9 @@ impl World {
                 let locked = program && self.requests.iter().flatten().any(|one| one.machine == machine);
                 if self.sender == machine && !locked {
                     add("reads main", self.with(machine, self.look()), None);
+                    if let Some(world) = self.put_right(rules) {
+                        add("puts right what is left of a redraft", world, None);
+                    }
                 }
             }
             Process::Began => {
@@ -337,7 +357,7 @@ impl World {
                         add("takes the sent file off the desk", world, None);
                     }
                     (None, File::None) if self.files == [File::None; 2] => {
-                        world.change(0, File::Draft(Text::A), false);
+                        world.change(0, File::Draft(rules.stories.drafted(self.stories[key])), false);
                         add("lands the lost draft again", world, None);
                     }
                     _ => add("leaves the desk as it is", world, None),
@@ -419,9 +439,19 @@ impl World {
             }
             Decision::Withdraw => add("decides to withdraw", note(Kind::Withdrawn, of_claim), None),
             Decision::NoteUnsure => add("decides that nobody knows", note(Kind::Unsure, of_claim), None),
+            // As `judgement::judge` does: what is known of another draft is not what this one is judged by.
+            Decision::Claim { blob, .. }
+                if rules.stories.is_outlived(story, Text::of(blob))
+                    && seen[0] != File::None
+                    && !rules.is(Mutant::NoHold) =>
+            {
+                add("holds what was approved", self.with(machine, Process::Idle), None);
+            }
             Decision::Claim { blob, generation } => {
                 let generation = u8::try_from(generation).expect("few generations fit into a search");
-                add("decides to claim", note(Kind::Claimed(Text::of(blob)), generation), None);
+                let is_others = rules.stories.is_outlived(story, Text::of(blob)) && seen[0] != File::None;
+                let wrong = is_others.then_some(OTHERS);
+                add("decides to claim", note(Kind::Claimed(Text::of(blob)), generation), wrong);
             }
             Decision::Clear { blob } => {
                 let landing = Process::Landing { key, sent: Some(Text::of(blob)) };
@@ -586,10 +616,10 @@ impl World {
                 world.change(place, File::Approved(text), true);
                 add("the person approves it", world);
             }
-            if let (File::Draft(_) | File::Approved(_), true) = (file, self.left.edits > 0) {
+            if let (File::Draft(text) | File::Approved(text), true) = (file, self.left.edits > 0) {
                 let mut world = *self;
                 world.left.edits -= 1;
-                world.change(place, File::Approved(Text::B), true);
+                world.change(place, File::Approved(text.edited()), true);
                 add("the person edits and approves it", world);
             }
             if let (File::Approved(text), true) = (file, self.left.removals > 0) {
@@ -606,6 +636,16 @@ impl World {
                 world.change(place, File::None, true);
                 world.revoke(rules);
                 add("the person removes it", world);
+            }
+            if let (File::Draft(text) | File::Approved(text), true) = (file, self.left.losses > 0)
+                && text.is_redraft()
+            {
+                let mut world = *self;
+                world.left.losses -= 1;
+                world.left.approvals += 1;
+                world.change(place, File::Draft(Text::A), true);
+                world.revoke(rules);
+                add("the person brings the draft before back", world);
             }
             if file != File::None && self.left.losses > 0 {
                 let mut world = *self;
@@ -687,9 +727,12 @@ impl World {
             world.left.take_overs -= 1;
             add(Some(world.sender), "takes over", world, false);
         }
-        let waits = rules.stories.last(self.stories[0]).kind == Kind::Drafted;
+        let drafted = rules.stories.drafted(self.stories[0]);
+        let waits = matches!(rules.stories.last(self.stories[0]).kind, Kind::Drafted | Kind::Redrafted)
+            && self.files == [File::Draft(drafted), File::None]
+            && self.redraft.is_none();
         match self.tick {
-            None if self.left.ticks > 0 && waits && self.files == [File::Draft(Text::A), File::None] => {
+            None if self.left.ticks > 0 && waits => {
                 let mut world = World { tick: Some(false), ..*self };
                 world.left.ticks -= 1;
                 add(None, "a tick finds a later message of the thread", world, false);
@@ -701,7 +744,7 @@ impl World {
                     let noted = Noted { kind: Kind::Superseded, machine: self.sender, generation: 1 };
                     world.append(rules, 0, noted);
                 }
-                if self.files[0] == File::Draft(Text::A) {
+                if self.files[0] == File::Draft(drafted) {
                     world.change(0, File::None, false);
                 }
                 add(None, "the tick notes superseded, and takes the file away", world, true);
@@ -734,6 +777,9 @@ impl World {
         if self.files.iter().any(|file| matches!(file, File::Approved(_))) {
             self.is_revoked = false;
         }
+        if let Some(Redraft::Noted { moved }) = &mut self.redraft {
+            *moved = true;
+        }
         for process in &mut self.processes {
             match process {
                 Process::Looked { moved, .. } => *moved = true,
@@ -758,6 +804,7 @@ impl World {
             // A person may have said so of a sending that is under way elsewhere.
             Kind::Sent | Kind::Resend | Kind::Failed => true,
             Kind::Drafted
+            | Kind::Redrafted
             | Kind::Deferred
             | Kind::Stale
             | Kind::Withdrawn
@@ -776,6 +823,9 @@ impl World {
         }
         if key == 0 {
             self.tick = self.tick.map(|_| true);
+            if let Some(Redraft::Asking { outdated }) = &mut self.redraft {
+                *outdated = true;
+            }
         }
         for process in &mut self.processes {
             match process {
@@ -828,9 +878,9 @@ impl World {
 impl Kind {
     fn words(self) -> &'static str {
         match self {
-            Kind::Drafted => "notes drafted",
-            Kind::Claimed(Text::A) => "notes a claim",
-            Kind::Claimed(Text::B) => "notes a claim of the edited text",
+            Kind::Drafted | Kind::Redrafted => "notes drafted",
+            Kind::Claimed(Text::A | Text::C) => "notes a claim",
+            Kind::Claimed(Text::B | Text::D) => "notes a claim of the edited text",
             Kind::Sending => "notes sending",
             Kind::Sent => "notes sent",
             Kind::Deferred => "notes deferred",

@@ -13,5 +13,6 @@ mod network;
 mod post;
 mod program;
 mod proof;
+mod redraft;
 mod revoke;
 mod senders;

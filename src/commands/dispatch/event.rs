@@ -55,20 +55,6 @@ pub enum What {
     Rejected(String),
     /// It was changed after it went.
     EditedAfter,
-    /// Its message is marked as read, as whoever rejected it wanted.
-    Read {
-        /// Where.
-        source: String,
-    },
-    /// Its message could not be marked as read.
-    Unread {
-        /// Where.
-        source: String,
-        /// Why.
-        why: String,
-        /// Whether the next run tries again.
-        again: bool,
-    },
 }
 
 impl What {
@@ -80,9 +66,8 @@ impl What {
             | What::Failed(why)
             | What::Unsure(why)
             | What::Withdrawn(why)
-            | What::Rejected(why)
-            | What::Unread { why, .. } => *why = change(why),
-            What::Sent | What::Rehearsed | What::Stale { .. } | What::EditedAfter | What::Read { .. } => {}
+            | What::Rejected(why) => *why = change(why),
+            What::Sent | What::Rehearsed | What::Stale { .. } | What::EditedAfter => {}
         }
         self
     }

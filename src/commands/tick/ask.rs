@@ -86,6 +86,8 @@ pub struct Brains<'s> {
     /// What the shadows are to be asked: their names, and exactly what was asked before.
     questions: BTreeMap<DraftId, (String, Prompt)>,
     waiting: Waiting,
+    /// What the person wants of an answer that is asked for again, and the answer before.
+    anew: Option<(Option<String>, String)>,
     /// The brains that were away and in whose place a fallback answered, with what to say of it.
     stand_ins: Vec<(String, String)>,
 }
@@ -216,7 +218,19 @@ impl<'s> Brains<'s> {
             !shadows.is_empty() || brains.values().any(|brain| matches!(brain, Brain::Model(_)));
         let offer = if asks_models { offer::of(context, session, policy, secrets) } else { Offer::default() };
         let (questions, stand_ins) = (BTreeMap::new(), Vec::new());
-        Ok(Self { context, session, instructions, offer, brains, shadows, questions, waiting, stand_ins })
+        let anew = None;
+        Ok(Self {
+            context,
+            session,
+            instructions,
+            offer,
+            brains,
+            shadows,
+            questions,
+            waiting,
+            anew,
+            stand_ins,
+        })
     }
 
     /// Asks `brain` about the last message of each thread, and about the one before where that wants no
@@ -304,6 +318,10 @@ impl<'s> Brains<'s> {
         let earlier: Vec<&Message> =
             threads[next.thread][..next.place].iter().map(|open| open.message).collect();
         let prompt = prompt::write(&self.instructions, &self.offer, &earlier, message, random_word);
+        let prompt = match &self.anew {
+            Some((guidance, before)) => prompt.anew(guidance.as_deref(), before, random_word),
+            None => prompt,
+        };
         // The brain's own key may have become known only now.
         let secrets = known_now(self.context, secrets);
         let thread = secrets.key.of_thread(&message.source, &message.thread);
@@ -320,6 +338,11 @@ impl<'s> Brains<'s> {
             }
             Some(_) | None => Step::Waits,
         }
+    }
+
+    /// Asks for other answers from now on than the one before, as the person wants it.
+    pub fn ask_anew(&mut self, guidance: Option<String>, before: String) {
+        self.anew = Some((guidance, before));
     }
 
     /// Returns the operator's instructions to language models, as they are committed.

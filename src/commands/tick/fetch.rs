@@ -14,7 +14,7 @@ use crate::connector::{ConnectorError, Source, Window};
 use crate::message::Fetched;
 
 /// How long all that one source gives may take; each of its calls has a bound of its own.
-const FETCH_SECONDS_MAX: u64 = 300;
+pub(super) const FETCH_SECONDS_MAX: u64 = 300;
 
 /// The messages of a source, or why there are none.
 type Messages = Result<Vec<Fetched>, ConnectorError>;

@@ -2,6 +2,7 @@
 
 use super::Tick;
 use crate::commands::Result;
+use crate::entry::Entry;
 use crate::guard::inbound::Identity;
 use crate::id::{DraftId, LENGTH};
 
@@ -42,6 +43,22 @@ impl Tick<'_> {
             self.taken.insert(id.clone(), identity.clone());
         }
         Ok(free)
+    }
+
+    /// Returns the id and the story of a message that the ledger knows.
+    pub(super) fn story_of(&self, identity: &Identity) -> Result<Option<(DraftId, Vec<Entry>)>> {
+        let before = identity.name_before().map(str::to_owned);
+        for name in before.into_iter().chain(identity.names()) {
+            for length in [LENGTH, LENGTH + 2, LENGTH + 4] {
+                let id = DraftId::derive(&name, length);
+                let story = self.snapshot.story(&id)?;
+                let about = story.first().and_then(|entry| entry.fact.about());
+                if about.is_some_and(|about| identity.is(&about)) {
+                    return Ok(Some((id, story)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Finds out who has the id that is derived from a name.
