@@ -1,7 +1,7 @@
 //! Measures what the program costs beside its floor, as ratios in one run.
 //!
 //! `cargo bench` prints medians in milliseconds and ratios; `cargo bench -- landing` (or `brain`, `hook`,
-//! `send`, `side`, `status`, `tick`) runs one part. Milliseconds differ between machines; ratios should not.
+//! `send`, `side`, `status`, `tick`, `waiting`) runs one part. Milliseconds differ between machines; ratios should not.
 
 mod brain;
 #[allow(dead_code)]
@@ -11,6 +11,7 @@ mod hub;
 #[path = "../tests/support/model.rs"]
 mod model;
 mod side;
+mod waiting;
 
 use std::fs;
 use std::io::Write;
@@ -58,6 +59,9 @@ fn main() {
     }
     if runs("status") {
         status();
+    }
+    if runs("waiting") {
+        waiting::waiting();
     }
     fs::remove_dir_all(BEDS.path()).expect("the beds go");
 }

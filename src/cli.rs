@@ -186,6 +186,9 @@ enum Verb {
         /// Why
         #[arg(short, long, value_name = "WHY")]
         message: Option<String>,
+        /// Mark their messages as read at their sources, too
+        #[arg(long)]
+        read: bool,
         /// Commit just these files
         #[arg(long)]
         commit: bool,
@@ -605,8 +608,8 @@ fn dispatch(context: &Context, command: Verb) -> Result<Exit> {
         Verb::Redraft { id, message, brain } => {
             wait_for(redraft::run(context, &redraft::Options { id, message, brain }))
         }
-        Verb::Reject { ids, message, commit } => {
-            reject::run(context, &reject::Options { ids, message, commit })
+        Verb::Reject { ids, message, read, commit } => {
+            reject::run(context, &reject::Options { ids, message, read, commit })
         }
         Verb::Resolve { id, word } => {
             let word = match word {

@@ -45,6 +45,8 @@ pub struct Desk {
     pub tip: ObjectId,
     /// The files, in the order of their names.
     pub files: Vec<DeskFile>,
+    /// Where the first file of each id stands among them.
+    places: BTreeMap<DraftId, usize>,
 }
 
 impl Desk {
@@ -88,7 +90,13 @@ impl Desk {
             files.push(file);
         }
         refuse_twins(&mut files);
-        Ok(Self { tip, files })
+        let mut places = BTreeMap::new();
+        for (place, file) in files.iter().enumerate() {
+            if let Some(id) = &file.id {
+                places.entry(id.clone()).or_insert(place);
+            }
+        }
+        Ok(Self { tip, files, places })
     }
 
     /// Returns what stands here for an id.
@@ -105,12 +113,17 @@ impl Desk {
 
     /// Returns the file of an id.
     pub fn find(&self, id: &DraftId) -> Option<&DeskFile> {
-        self.files.iter().find(|file| file.id.as_ref() == Some(id))
+        self.places.get(id).map(|&place| &self.files[place])
     }
 
     /// Returns the ids that stand here.
     pub fn ids(&self) -> BTreeSet<DraftId> {
-        self.files.iter().filter_map(|file| file.id.clone()).collect()
+        self.places.keys().cloned().collect()
+    }
+
+    /// Returns the ids that the names of the files begin with, whatever is in them.
+    pub fn ids_in_names(&self) -> BTreeSet<DraftId> {
+        self.files.iter().filter_map(|file| id_in_name(&file.path)).collect()
     }
 
     /// Tells whether any file here is approved.

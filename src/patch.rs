@@ -175,10 +175,12 @@ impl Patch {
     /// Returns the file with the change.
     ///
     /// A hunk stands where its head says. Where one does not, each must have exactly one place in the file,
-    /// so that lines which were put before it do no harm.
+    /// so that lines which were put before it do no harm. One that only adds lines, without any around them,
+    /// would fit anywhere, so only an empty file takes it.
     ///
     /// # Errors
-    /// A line that the diff keeps or takes out does not stand in the file, or at several places.
+    /// A line that the diff keeps or takes out does not stand in the file, or at several places; or nothing
+    /// but a number says where a hunk stands.
     pub fn apply(&self, file: &str) -> Result<String, Flaw> {
         let first = self.hunks[0].line;
         if file.len() > FILE_BYTES_MAX {
@@ -188,6 +190,9 @@ impl Patch {
             return Err(Flaw::at(first, format!("`{}` has line ends of another system", self.path)));
         }
         let lines: Vec<&str> = file.split_inclusive('\n').collect();
+        if let Some(hunk) = self.hunks.iter().find(|hunk| hunk.old.is_empty() && !lines.is_empty()) {
+            return Err(hunk.without_a_place());
+        }
         let places = match self.stated(&lines) {
             Some(places) => places,
             None => self.searched(&lines)?,
@@ -225,7 +230,7 @@ impl Patch {
         let mut places = Vec::new();
         for hunk in &self.hunks {
             if hunk.old.is_empty() {
-                return Err(Flaw::at(hunk.line, "the hunk has no line that says where it stands"));
+                return Err(hunk.without_a_place());
             }
             let mut found = (0..lines.len()).filter(|place| hunk.stands_at(lines, *place));
             let place = match (found.next(), found.next()) {
@@ -257,6 +262,10 @@ impl Patch {
 }
 
 impl Hunk {
+    fn without_a_place(&self) -> Flaw {
+        Flaw::at(self.line, "the hunk has no line that says where it stands")
+    }
+
     fn stands_at(&self, lines: &[&str], place: usize) -> bool {
         let here = lines.get(place..).and_then(|rest| rest.get(..self.old.len()));
         if !here.is_some_and(|here| here.iter().zip(&self.old).all(|(line, old)| line == old)) {

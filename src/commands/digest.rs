@@ -4,6 +4,7 @@
 //! follows a link or calls somebody because a message said so.
 
 use super::early::Early;
+use super::links::OwnWords;
 use super::overview::{Item, Place, items};
 use super::sheet::{Sheet, message_of};
 use super::{Context, Exit, Result, Session};
@@ -36,6 +37,7 @@ pub fn run(context: &Context) -> Result<Exit> {
     }
     let ui = &context.ui;
     let early = Early::load(context);
+    let own = OwnWords::at(&session.repository, desk.tip);
     let length = shown_length(items.iter().map(|item| &item.id));
     ui.out(match waiting.len() {
         1 => "# 1 draft waits for you".to_owned(),
@@ -43,7 +45,7 @@ pub fn run(context: &Context) -> Result<Exit> {
     });
     for item in &waiting {
         let Some(found) = desk.find(&item.id) else { continue };
-        let sheet = Sheet::read(context, &session, &desk, &snapshot, &early, found)?;
+        let sheet = Sheet::read(context, &session, &desk, &snapshot, &own, &early, found)?;
         let age = item.age(context.now()).map(|age| format!(", for {}", span(age))).unwrap_or_default();
         ui.out(format!("\n## {}, tier {}{age}\n", item.id.first(length), sheet.tier));
         ui.raw(part(&sheet, item.id.first(length)).as_bytes());

@@ -7,6 +7,7 @@
 
 mod event;
 mod lists;
+mod reads;
 mod transmit;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::errands::rendered;
 use super::judgement::{self, Case, Stop};
 use super::leaving;
+use super::links::OwnWords;
 use super::pause::{self, Paused};
 use super::settle::{self, entry_after, subject};
 use super::wire::{Connectors, Tail};
@@ -102,6 +104,7 @@ pub async fn pass(
             break;
         }
     }
+    dispatcher.mark_as_read().await?;
     dispatcher.connectors.close().await;
     Ok(dispatcher.pass)
 }
@@ -168,6 +171,7 @@ impl Dispatcher<'_, '_, '_> {
         let leaving: Vec<&Drafted> =
             stories.iter().filter(leaves).filter_map(|(_, story)| drafted(story)).collect();
         let secrets = leaving::known(self.context, self.session, self.connectors, &leaving).await?;
+        let own = OwnWords::at(&self.session.repository, desk.tip);
         let (mut notes, mut claims, mut outbound, mut clear) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (id, story) in &stories {
@@ -179,6 +183,7 @@ impl Dispatcher<'_, '_, '_> {
                 desk: &desk,
                 snapshot: &snapshot,
                 policy: &policy,
+                own: &own,
                 id,
                 story,
                 blob,
@@ -455,7 +460,7 @@ impl Dispatcher<'_, '_, '_> {
         chunk: Vec<Outbound>,
         secrets: &Secrets,
     ) -> Result<Vec<Outbound>> {
-        let mut notes = Vec::new();
+        let (mut notes, mut stopped) = (Vec::new(), Vec::new());
         let mut ready = Vec::new();
         // What began to go out is not prepared again: a file that a receiver has taken must not come back.
         let (began, fresh): (Vec<_>, Vec<_>) = chunk.into_iter().partition(|draft| draft.began.is_some());
@@ -470,11 +475,15 @@ impl Dispatcher<'_, '_, '_> {
                 Checked::Stop(fact, what) => {
                     notes.push(self.note(&draft.id, &draft.story, *fact));
                     self.tell(&draft.id, &draft.story, what);
+                    stopped.push(draft);
                 }
             }
         }
         let names = subject("noted", notes.iter().map(|note| &note.id));
-        self.ledger.append(&notes, &names, self.context.now())?;
+        let added = self.ledger.append(&notes, &names, self.context.now())?;
+        let noted = stopped.iter().zip(&notes).filter(|(draft, _)| added.contains(&draft.id));
+        let told = noted.map(|(draft, note)| (&draft.origin, &draft.outgoing.key, &note.entry.fact, None));
+        self.connectors.after_all(told.collect(), Some(secrets)).await;
         Ok(ready)
     }
 

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use similar::{ChangeTag, TextDiff};
 
 use super::early::Early;
-use super::{CommandError, Context, Exit, Result, links, noted_wiring, reject};
+use super::links::{self, OwnWords};
+use super::{CommandError, Context, Exit, Result, noted_wiring, reject};
 use crate::brain::rules::Catalogue;
 use crate::delivery::OnDesk;
 use crate::desk::{self, Desk};
@@ -282,6 +283,7 @@ fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Res
     let desk = Desk::at(repository, tip)?;
     let snapshot = Snapshot::of(repository)?;
     let early = Early::load(context);
+    let own = OwnWords::at(repository, desk.tip);
     for entry in staged.iter().filter(|entry| !same(entry) && entry.name.ends_with(".md")) {
         let path = &entry.name;
         if !desk::is_plain(entry.mode) {
@@ -304,7 +306,7 @@ fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Res
                     let policy = policy_at(repository, desk.tip)?;
                     preview.wrong.extend(obstacles(&policy, path, &text, &draft));
                     preview.wrong.extend(early.errand(&snapshot, &policy, path, &text, &draft)?);
-                    let links = links::outside(repository, &snapshot, desk.tip, &[&policy], &draft)?;
+                    let links = links::outside(&own, &snapshot, &[&policy], &draft)?;
                     let links = links::errors(path, &text, &draft, &links);
                     if policy.links.strict { &mut preview.wrong } else { &mut preview.doubtful }
                         .extend(links);

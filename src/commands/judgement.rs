@@ -10,7 +10,8 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CommandError, Context, Session, errands, leaving, links};
+use super::links::{self, OwnWords};
+use super::{CommandError, Context, Session, errands, leaving};
 use crate::approval::{self, Approval};
 use crate::config::SourceWiring;
 use crate::delivery::{OnDesk, generation};
@@ -109,6 +110,8 @@ pub struct Case<'c> {
     pub snapshot: &'c Snapshot<'c>,
     /// The policy in force.
     pub policy: &'c Policy,
+    /// The operator's own words on that desk.
+    pub own: &'c OwnWords<'c>,
     /// The draft.
     pub id: &'c DraftId,
     /// Its entries.
@@ -383,8 +386,7 @@ fn known_links(case: &Case<'_>, policies: &[&Policy], file: &DeskFile, found: &D
     if !policies.iter().any(|policy| policy.links.strict) {
         return Ok(());
     }
-    let repository = &case.session.repository;
-    match links::outside(repository, case.snapshot, case.desk.tip, policies, found)?.first() {
+    match links::outside(case.own, case.snapshot, policies, found)?.first() {
         None => Ok(()),
         Some(link) => Err(Stop::held(
             links::said(link),

@@ -2,6 +2,8 @@
 //!
 //! What a person typed is never changed; it is shown, and held only where the policy asks for that.
 
+use std::cell::OnceCell;
+
 use super::Result;
 use crate::content::links::{self, Known, Link};
 use crate::draft::Draft;
@@ -13,36 +15,64 @@ use crate::ledger::Snapshot;
 use crate::policy::Policy;
 use crate::text;
 
-/// The operator's own words on the desk, whose links are allowed.
+/// The files of the operator's own words, whose links are allowed.
 const OWN: [&str; 2] = ["instructions.md", "routes.toml"];
 
-/// Returns the links of a draft that are neither in its thread, as far as that is kept, nor in what the
-/// operator committed on `tip`, nor on the list of each policy.
-pub fn outside(
-    repository: &Repository,
-    snapshot: &Snapshot<'_>,
+/// The links of the operator's own words at one commit of the desk, read when they are first asked for, and
+/// once, however many drafts they are asked about.
+pub struct OwnWords<'r> {
+    repository: &'r Repository,
     tip: ObjectId,
+    known: OnceCell<Known>,
+}
+
+impl<'r> OwnWords<'r> {
+    /// Names the commit; reads nothing yet.
+    pub fn at(repository: &'r Repository, tip: ObjectId) -> Self {
+        Self { repository, tip, known: OnceCell::new() }
+    }
+
+    fn known(&self) -> Result<&Known> {
+        if let Some(known) = self.known.get() {
+            return Ok(known);
+        }
+        let mut known = Known::default();
+        for path in OWN {
+            if let Some(bytes) = self.repository.file_at(self.tip, path)? {
+                known.learn(&String::from_utf8_lossy(&bytes));
+            }
+        }
+        Ok(self.known.get_or_init(|| known))
+    }
+}
+
+/// Returns the links of a draft that are neither in its thread, as far as that is kept, nor in the
+/// operator's own words, nor on the list of each policy.
+pub fn outside(
+    own: &OwnWords<'_>,
+    snapshot: &Snapshot<'_>,
     policies: &[&Policy],
     found: &Draft,
 ) -> Result<Vec<Link>> {
     // Most answers have none.
-    if links::unknown(&found.body, &Known::default()).is_empty() {
+    if links::unknown(&found.body, &[]).is_empty() {
         return Ok(Vec::new());
     }
-    let mut texts = vec![snapshot.file(found.id(), "drafted", "md")?];
-    for path in OWN {
-        texts.push(repository.file_at(tip, path)?);
+    // What the machine drafted has the thread below it, and all links that it left in its answer.
+    let mut thread = Known::default();
+    if let Some(bytes) = snapshot.file(found.id(), "drafted", "md")? {
+        thread.learn(&String::from_utf8_lossy(&bytes));
     }
-    let texts: Vec<String> =
-        texts.into_iter().flatten().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
     let story = snapshot.story(found.id())?;
+    let people = found.to.iter().chain(&found.cc).chain(drafted(&story).into_iter().flat_map(envelope));
+    people.for_each(|address| thread.learn_address(address));
+    if links::unknown(&found.body, &[&thread]).is_empty() {
+        return Ok(Vec::new());
+    }
     let mut outside: Vec<Link> = Vec::new();
     for policy in policies {
-        let mut known = Known::new(&policy.links);
-        texts.iter().for_each(|text| known.learn(text));
-        let people = found.to.iter().chain(&found.cc).chain(drafted(&story).into_iter().flat_map(envelope));
-        people.for_each(|address| known.learn_address(address));
-        for link in links::unknown(&found.body, &known) {
+        let allowed = Known::new(&policy.links);
+        for link in links::unknown(&found.body, &[&thread, own.known()?, &allowed]) {
             if !outside.contains(&link) {
                 outside.push(link);
             }

@@ -31,6 +31,7 @@ pub mod notice;
 pub mod overview;
 pub mod pager;
 pub mod pause;
+pub mod reads;
 pub mod record;
 pub mod redraft;
 pub mod reject;
@@ -49,6 +50,7 @@ pub mod staging;
 pub mod stats;
 pub mod status;
 pub mod tick;
+pub mod told;
 pub mod wire;
 
 use std::cell::Cell;

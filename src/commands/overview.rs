@@ -5,9 +5,10 @@ use std::cmp::Reverse;
 use jiff::{SignedDuration, Timestamp};
 
 use super::judgement::{self, Case, Stop};
+use super::links::{self, OwnWords};
 use super::secrets::{self, Make};
 use super::wire::Connectors;
-use super::{Context, Result, Session, links};
+use super::{Context, Result, Session};
 use crate::delivery::{Facts, OnDesk, Step, Waiting, next};
 use crate::desk::{self, Desk};
 use crate::draft::{Draft, Status};
@@ -117,6 +118,9 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             .is_some_and(|transport| connectors.rehearses(&transport)),
     };
     let policy = session.believed_policy();
+    let own = OwnWords::at(&session.repository, desk.tip);
+    // Read when the first approval is looked at.
+    let mut secrets = None;
     let mut items = Vec::new();
     for (id, story) in session.stories(desk, &snapshot)? {
         let on_desk = desk.on_desk(&id);
@@ -163,14 +167,18 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
         }
         let (mut held, mut until, mut signer) = (None, None, None);
         if let (Place::Approved, OnDesk::Approved(blob), Some(policy)) = (place, on_desk, &policy) {
-            let secrets = secrets::load(context, session, Make::No)?;
+            let secrets = match &mut secrets {
+                Some(secrets) => secrets,
+                none => none.insert(secrets::load(context, session, Make::No)?),
+            };
             let case = Case {
                 context,
                 session,
-                secrets: &secrets,
+                secrets,
                 desk,
                 snapshot: &snapshot,
                 policy,
+                own: &own,
                 id: &id,
                 story: &story,
                 blob,
@@ -199,7 +207,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             (Some(draft), Some(policy))
                 if matches!(place, Place::ApprovedHere | Place::Approved | Place::Held | Place::Waiting) =>
             {
-                links::outside(&session.repository, &snapshot, desk.tip, &[policy], draft)?
+                links::outside(&own, &snapshot, &[policy], draft)?
             }
             _ => Vec::new(),
         };

@@ -5,8 +5,9 @@ use std::io;
 
 use super::approve::{commit_or_take_back, ids, path_of};
 use super::staging::{self, Wanted, check_on_main, check_worktree};
-use super::{CommandError, Context, Exit, Result, Session};
+use super::{CommandError, Context, Exit, Result, Session, reads};
 use crate::desk::{self, Desk};
+use crate::entry::drafted;
 use crate::error::FileError;
 use crate::git::Repository;
 use crate::git::objects::blob_id;
@@ -25,6 +26,8 @@ pub struct Options {
     pub ids: Vec<String>,
     /// Why.
     pub message: Option<String>,
+    /// Mark their messages as read at their sources, too.
+    pub read: bool,
     /// Commit just these files.
     pub commit: bool,
 }
@@ -37,23 +40,46 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let desk = Desk::read(&session.repository)?;
     let snapshot = Snapshot::of(&session.repository)?;
     let ids = ids(&session, &desk, &snapshot, &options.ids)?;
+    if options.read {
+        // Only the clone that sends has the sources' credentials, and would ever do it.
+        session.ledger()?;
+        for id in &ids {
+            reads::refuse_unmarkable(&session, id, drafted(&snapshot.story(id)?))?;
+        }
+    }
     let mut wanted = Vec::new();
     for id in &ids {
         let path = path_of(&desk, id)?;
         refuse_changed(context, &session, &desk, &path)?;
         wanted.push((path, Wanted::Removed));
     }
-    let changed = staging::change(context, &session, &wanted)?;
-    let noted = match &options.message {
+    let ask = || match options.read {
+        true => ids.iter().try_for_each(|id| reads::ask(&session.repository, id)),
+        false => Ok(()),
+    };
+    // Before anything is removed, for a crash may follow; and after, for a tick in between takes what is still
+    // there for taken back.
+    let changed = match ask().and_then(|()| staging::change(context, &session, &wanted)) {
+        Ok(changed) => changed,
+        Err(error) => {
+            forget_what_was_taken_back(&session.repository, &desk);
+            return Err(error);
+        }
+    };
+    let noted = ask().and_then(|()| match &options.message {
         Some(reason) => ids.iter().try_for_each(|id| note_reason(&session, id, reason)),
         None => Ok(()),
-    };
+    });
     if let Err(error) = noted {
         changed.take_back(context, |_| true);
+        forget_what_was_taken_back(&session.repository, &desk);
         return Err(error);
     }
     if !options.commit {
-        context.ui.say("removed, and staged; \"git commit\" rejects");
+        context.ui.say(match options.read {
+            true => "removed, and staged; \"git commit\" rejects, and the sender marks as read",
+            false => "removed, and staged; \"git commit\" rejects",
+        });
         return Ok(Exit::Done);
     }
     let message = match &options.message {
@@ -63,7 +89,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     };
     let ended = commit_or_take_back(context, &session, &changed, &wanted, &message)?;
     if ended == Exit::NeedsYou {
-        forget_reasons_taken_back(&session.repository, &desk);
+        forget_what_was_taken_back(&session.repository, &desk);
     }
     Ok(ended)
 }
@@ -95,18 +121,18 @@ pub fn note_reason(session: &Session, id: &DraftId, reason: &str) -> Result<()> 
         .map_err(|error| CommandError::system(&noted, error))
 }
 
-/// Forgets the reasons of rejections that were taken back before they were committed: the draft is in
+/// Forgets what was noted for rejections that were taken back before they were committed: the draft is in
 /// the index and in the worktree again.
-pub fn forget_reasons_taken_back(repository: &Repository, desk: &Desk) {
-    let Ok(reasons) = fs::read_dir(repository.own_dir().join(REASONS)) else { return };
-    for reason in reasons.flatten() {
-        let id = reason.file_name().to_str().and_then(|name| name.parse::<DraftId>().ok());
+pub fn forget_what_was_taken_back(repository: &Repository, desk: &Desk) {
+    let noted = [REASONS, reads::FOLDER].map(|folder| fs::read_dir(repository.own_dir().join(folder)));
+    for note in noted.into_iter().flatten().flatten().flatten() {
+        let id = note.file_name().to_str().and_then(|name| name.parse::<DraftId>().ok());
         let is_back = |path: &str| {
             let is_here = repository.worktree().is_some_and(|top| top.join(path).exists());
             is_here && repository.staged(path).is_ok_and(|blob| blob.is_some())
         };
         if id.and_then(|id| desk.find(&id)).is_some_and(|file| is_back(&file.path)) {
-            let _ = fs::remove_file(reason.path());
+            let _ = fs::remove_file(note.path());
         }
     }
 }

@@ -5,6 +5,7 @@
 //! sends: the commit's hook rings as for any other commit.
 
 use super::early::Early;
+use super::links::OwnWords;
 use super::overview::{Item, Place, items};
 use super::sheet::Sheet;
 use super::staging::{self, Changed, Wanted};
@@ -262,7 +263,10 @@ fn read(context: &Context, session: &Session, early: &Early, id: &DraftId) -> Re
     let desk = Desk::read(&session.repository)?;
     let snapshot = Snapshot::of(&session.repository)?;
     match desk.find(id) {
-        Some(found) => Sheet::read(context, session, &desk, &snapshot, early, found).map(Some),
+        Some(found) => {
+            let own = OwnWords::at(&session.repository, desk.tip);
+            Sheet::read(context, session, &desk, &snapshot, &own, early, found).map(Some)
+        }
         None => Ok(None),
     }
 }

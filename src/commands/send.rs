@@ -114,7 +114,9 @@ fn leave_out_what_was_told(session: &Session, pass: &mut Pass) {
     let path = session.state.join("told");
     let before = fs::read_to_string(&path).unwrap_or_default();
     let lasting = |event: &Event| match &event.what {
-        What::Held { .. } | What::EditedAfter => Some(format!("{} {:?}", event.id, event.what)),
+        What::Held { .. } | What::EditedAfter | What::Unread { again: true, .. } => {
+            Some(format!("{} {:?}", event.id, event.what))
+        }
         _ => None,
     };
     let now: Vec<String> = pass.events.iter().filter_map(lasting).collect();
@@ -177,6 +179,14 @@ fn print_event(ui: &Ui, event: &Event, length: usize) {
             "! [edited]   ",
             format!("{id}  was changed after it was sent; nothing more is sent"),
         ),
+        What::Read { source } => {
+            (Tone::Faint, "- [read]     ", format!("{id}  its message is marked as read in `{source}`"))
+        }
+        What::Unread { source, why, again } => {
+            let next = if *again { "; the next run tries again" } else { "" };
+            let line = format!("{id}  its message is not marked as read in `{source}`: {why}{next}");
+            (Tone::Attention, "! [unread]   ", line)
+        }
     };
     ui.out(format!(" {} {rest}", ui.paint(tone, mark)));
     match &event.what {
@@ -214,19 +224,22 @@ fn word(what: &What) -> &'static str {
         What::Withdrawn(_) => "withdrawn",
         What::Rejected(_) => "rejected",
         What::EditedAfter => "edited_after",
+        What::Read { .. } => "read",
+        What::Unread { .. } => "unread",
     }
 }
 
 fn json_of(event: &Event) -> serde_json::Value {
     let why = match &event.what {
-        What::Sent | What::Rehearsed | What::EditedAfter => None,
+        What::Sent | What::Rehearsed | What::EditedAfter | What::Read { .. } => None,
         What::Later { until, why } => Some(format!("{why}, until {until}")),
         What::Stale { ours } => Some(stale(*ours).to_owned()),
         What::Held { why, .. }
         | What::Failed(why)
         | What::Unsure(why)
         | What::Withdrawn(why)
-        | What::Rejected(why) => Some(why.clone()),
+        | What::Rejected(why)
+        | What::Unread { why, .. } => Some(why.clone()),
     };
     serde_json::json!({
         "id": event.id.as_str(), "event": word(&event.what), "reason": why,

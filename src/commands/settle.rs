@@ -50,20 +50,20 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
     let desk = Desk::read(&session.repository)?;
     let snapshot = ledger.snapshot()?;
     // What is back on the desk is lost no more.
-    let still: BTreeSet<String> =
-        lost.iter().filter(|path| !desk.files.iter().any(|file| file.path == **path)).cloned().collect();
+    let paths: BTreeSet<&String> = desk.files.iter().map(|file| &file.path).collect();
+    let still: BTreeSet<String> = lost.iter().filter(|path| !paths.contains(path)).cloned().collect();
     if still.len() < lost.len() {
         landing::note_lost(&session.repository, &still)?;
     }
     judgement::forget_old_sights(&session.repository, &desk);
-    reject::forget_reasons_taken_back(&session.repository, &desk);
+    reject::forget_what_was_taken_back(&session.repository, &desk);
     let mut notes = Vec::new();
     let mut changes = Vec::new();
     let mut landing_ids = Vec::new();
+    let named = desk.ids_in_names();
     for id in snapshot.open_ids()? {
         // A file that is named after it, and says another id, was changed and not removed.
-        let named = |file: &desk::DeskFile| desk::id_in_name(&file.path).as_ref() == Some(&id);
-        if desk.on_desk(&id) != OnDesk::Absent || desk.files.iter().any(named) {
+        if desk.on_desk(&id) != OnDesk::Absent || named.contains(&id) {
             continue;
         }
         let story = snapshot.story(&id)?;

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::early::Early;
 use super::hook::edited;
-use super::{CommandError, Context, Result, Session, diff, links};
+use super::links::{self, OwnWords};
+use super::{CommandError, Context, Result, Session, diff};
 use crate::desk::{self, Desk, DeskFile};
 use crate::draft::{self, Draft};
 use crate::entry::{Drafted, Entry, Fact, drafted};
@@ -64,6 +65,7 @@ impl Sheet {
         session: &Session,
         desk: &Desk,
         snapshot: &Snapshot<'_>,
+        own: &OwnWords<'_>,
         early: &Early,
         found: &DeskFile,
     ) -> Result<Self> {
@@ -117,7 +119,7 @@ impl Sheet {
             }
         }
         sheet.obstacles.extend(early.errand(snapshot, &today, &sheet.path, &sheet.file, &draft)?);
-        let outside = links::outside(&session.repository, snapshot, desk.tip, &[&today], &draft)?;
+        let outside = links::outside(own, snapshot, &[&today], &draft)?;
         for link in &outside {
             if today.links.strict {
                 sheet.obstacles.push(FileError::new(&sheet.path, links::said(link)));

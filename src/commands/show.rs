@@ -4,10 +4,11 @@ use super::early::Early;
 use super::errands::{self, rendered};
 use super::judgement::{self, Case, Stop};
 use super::leaving::{self, Leaving};
+use super::links::{self, OwnWords};
 use super::secrets::{self, Make};
 use super::sheet::{self, Sheet};
 use super::wire::Connectors;
-use super::{CommandError, Context, Exit, Result, Session, links};
+use super::{CommandError, Context, Exit, Result, Session};
 use crate::config::TransportKind;
 use crate::connector::folder::outbox::Format;
 use crate::connector::{folder, forge, mail};
@@ -58,7 +59,8 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let (path, file) = current(&session, &desk, &snapshot, &id)?;
     context.ui.raw(text::visible(&file).as_bytes());
     if let (Ok(found), Some(policy)) = (Draft::parse(&path, &file), session.believed_policy()) {
-        let outside = links::outside(&session.repository, &snapshot, desk.tip, &[&policy], &found)?;
+        let own = OwnWords::at(&session.repository, desk.tip);
+        let outside = links::outside(&own, &snapshot, &[&policy], &found)?;
         outside.iter().for_each(|link| context.ui.warn(links::said(link)));
     }
     tell_approval(context, &session, &desk, &snapshot, &id)?;
@@ -75,7 +77,10 @@ fn show_sheet(
     id: &DraftId,
 ) -> Result<()> {
     let sheet = match desk.find(id) {
-        Some(found) => Sheet::read(context, session, desk, snapshot, &Early::load(context), found)?,
+        Some(found) => {
+            let own = OwnWords::at(&session.repository, desk.tip);
+            Sheet::read(context, session, desk, snapshot, &own, &Early::load(context), found)?
+        }
         None => {
             let (path, file) = current(session, desk, snapshot, id)?;
             Sheet::kept(id, path, file, &snapshot.story(id)?)
@@ -136,6 +141,7 @@ fn tell_approval(
                 desk,
                 snapshot,
                 policy: &policy,
+                own: &OwnWords::at(&session.repository, desk.tip),
                 id,
                 story: &story,
                 blob,

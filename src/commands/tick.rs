@@ -20,6 +20,7 @@ mod table;
 mod telling;
 mod writing;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -43,6 +44,7 @@ use crate::automatic;
 use crate::brain::Exchange;
 use crate::config::SourceWiring;
 use crate::connector::{ConnectorError, Source};
+use crate::content::{likeness, links};
 use crate::desk::Desk;
 use crate::draft::Draft;
 use crate::entry::{Entry, Fact, Ignored};
@@ -154,9 +156,11 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
         return Ok(Exit::Done);
     }
     let ledger = session.ledger()?;
+    let mut rejected = Vec::new();
     if !options.dry_run {
         let settled = settle::settle(context, session, &ledger)?;
         settled.healed.iter().for_each(|line| tracing::info!("{line}"));
+        rejected = settled.rejected;
     }
     let mut tick = Tick::new(context, session, &ledger, options)?;
     let mut failed = false;
@@ -179,6 +183,7 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
     } else {
         tick.log();
         tick.tell_others(&due).await;
+        tick.tell_ends(&rejected).await;
         tick.note_windows(now);
         tick.brains.note_waiting();
         note_run(session, now);
@@ -204,6 +209,12 @@ struct Tick<'s> {
     snapshot: Snapshot<'s>,
     /// What is known of every draft that is not finished or stands on the desk, as this tick found it.
     stories: Vec<(DraftId, Vec<Entry>)>,
+    /// Where those of them stand that wait as they were landed.
+    threads: clearing::Threads,
+    /// Whom the operator knows, once a sender is compared with them.
+    acquainted: OnceCell<likeness::Known>,
+    /// The links that an answer may have whatever it answers, once there is one.
+    own_links: OnceCell<links::Known>,
     policy: Policy,
     policy_bytes: Vec<u8>,
     brains: Brains<'s>,
@@ -241,13 +252,17 @@ impl<'s> Tick<'s> {
         };
         let make = if options.dry_run { Make::No } else { Make::Yes };
         let secrets = secrets::load(context, session, make)?;
+        let stories = session.stories(&desk, &snapshot)?;
         Ok(Self {
             context,
             session,
             ledger,
             options,
             now: context.now(),
-            stories: session.stories(&desk, &snapshot)?,
+            threads: clearing::threads(&desk, &stories),
+            stories,
+            acquainted: OnceCell::new(),
+            own_links: OnceCell::new(),
             snapshot,
             brains: Brains::load(context, session, &desk, names, &policy, &secrets)?,
             policy,

@@ -8,9 +8,9 @@ use std::fs::File;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde_json::json;
 use tokio::task::JoinSet;
 
+use super::told::{Event, TOGETHER, note_answered, tell_hub};
 use super::{Context, changes, secrets, sinks};
 use crate::brain::facts;
 use crate::brain::model::{self, Place};
@@ -27,7 +27,6 @@ use crate::connector::forge::{self, Forge};
 use crate::connector::hub::Hub;
 use crate::connector::issues::Sink;
 use crate::connector::link::Login;
-use crate::connector::mail::write;
 use crate::connector::program::process::Start;
 use crate::connector::program::wire::Role;
 use crate::connector::{ConnectorError, Source, Transport, folder, imap, maildir, program, sendmail, smtp};
@@ -52,9 +51,6 @@ pub type Told<'a> = (&'a Drafted, &'a Key, &'a Fact, Option<&'a Outgoing>);
 
 /// How a thread goes on; none where its source does not say.
 pub type Tail = Result<Option<Vec<Message>>, ConnectorError>;
-
-/// How many threads a hub is asked for at a time, and how many drafts' ends it is told of.
-const TOLD_TOGETHER: usize = 8;
 
 /// The connectors of a wiring.
 pub struct Connectors<'w> {
@@ -206,7 +202,7 @@ impl<'w> Connectors<'w> {
                 tails.insert(index, self.thread_tail(origin, *drafted_at, now).await);
                 continue;
             };
-            if running.len() >= TOLD_TOGETHER {
+            if running.len() >= TOGETHER {
                 tails.extend(running.join_next().await.and_then(Result::ok));
             }
             let thread = origin.thread.clone();
@@ -350,10 +346,10 @@ impl<'w> Connectors<'w> {
                 continue;
             };
             let hub = hub.clone();
-            while running.len() >= TOLD_TOGETHER {
+            while running.len() >= TOGETHER {
                 let _ = running.join_next().await;
             }
-            running.spawn(async move { tell_hub(&hub, &event).await });
+            running.spawn(async move { drop(tell_hub(&hub, &event).await) });
         }
         while running.join_next().await.is_some() {}
     }
@@ -432,68 +428,6 @@ impl<'w> Connectors<'w> {
             self.transports.insert(name.to_owned(), transport);
         }
         Ok(&self.transports[name])
-    }
-}
-
-/// What became of a draft, as its source is told.
-struct Event {
-    name: &'static str,
-    kind: &'static str,
-    key: String,
-    is_read: bool,
-    source: String,
-    message: String,
-    thread: String,
-    /// The Message-ID and the bytes of a copy that the source wants.
-    copy: Option<(String, Vec<u8>)>,
-}
-
-impl Event {
-    fn of(origin: &Drafted, key: &Key, fact: &Fact, copied: Option<&Outgoing>) -> Option<Self> {
-        let name = match fact {
-            Fact::Sent { .. } => "draft_sent",
-            Fact::Rejected { .. } => "draft_rejected",
-            Fact::Unsure { .. } => "draft_unsure",
-            Fact::Failed { .. } => "draft_failed",
-            Fact::Withdrawn { .. } => "draft_withdrawn",
-            _ => return None,
-        };
-        Some(Self {
-            name,
-            kind: fact.kind(),
-            key: format!("{key}.{}", fact.kind()),
-            is_read: matches!(fact, Fact::Sent { .. }),
-            source: origin.source.clone(),
-            message: origin.message.clone(),
-            thread: origin.thread.clone(),
-            copy: copied
-                .filter(|_| matches!(fact, Fact::Sent { .. }))
-                .and_then(|outgoing| Some((outgoing.message_id.clone(), write::write(outgoing).ok()?))),
-        })
-    }
-}
-
-async fn note_answered(source: &Source, event: &Event, origin: &Drafted, secrets: Option<&Secrets>) {
-    let copy = event.copy.as_ref().map(|(id, mail)| (id.as_str(), mail.as_slice()));
-    let is_answered = |message: &Message| {
-        let as_it_came = secrets.map(|secrets| secrets.key.of_message(message));
-        message.digest() == origin.digest || as_it_came.is_some() && as_it_came == origin.fetched
-    };
-    if let Err(error) = source.note_answered(&event.message, is_answered, copy).await {
-        tracing::warn!(source = event.source, %error, "the source could not note that it is answered");
-    }
-}
-
-async fn tell_hub(hub: &Hub, event: &Event) {
-    if event.is_read
-        && let Err(error) = hub.mark_read(&event.message).await
-    {
-        tracing::warn!(source = event.source, %error, "the source could not note that it is answered");
-    }
-    let details = json!({ "message": event.message, "thread": event.thread });
-    let summary = format!("1 draft {}", event.kind);
-    if let Err(error) = hub.progress(&event.key, event.name, &summary, details).await {
-        tracing::warn!(source = event.source, %error, "the hub took no progress note");
     }
 }
 

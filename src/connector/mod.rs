@@ -68,6 +68,17 @@ impl Hint for ConnectorError {
     }
 }
 
+/// What came of marking a message as read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// It is marked, now or before.
+    Done,
+    /// The source has no such message any more.
+    NotThere,
+    /// The source knows of nothing read.
+    Never,
+}
+
 /// Whatever messages come from.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -99,10 +110,7 @@ impl Source {
                 imap.close().await;
                 fetched
             }
-            Source::Hub(hub) => {
-                hub.health().await?;
-                hub.fetch(window, now).await
-            }
+            Source::Hub(hub) => hub.visit(window, now).await,
             Source::Forge(forge) => forge.fetch(window, now).await,
             Source::Program(program) => {
                 program.health().await?;
@@ -113,8 +121,10 @@ impl Source {
 
     /// Takes up what [`Source::bookmark`] gave the last time.
     pub fn resume(&mut self, bookmark: &str) {
-        if let Source::Forge(forge) = self {
-            forge.resume(bookmark);
+        match self {
+            Source::Forge(forge) => forge.resume(bookmark),
+            Source::Hub(hub) => hub.resume(bookmark),
+            Source::Maildir(_) | Source::Folder(_) | Source::Imap(_) | Source::Program(_) => {}
         }
     }
 
@@ -122,7 +132,11 @@ impl Source {
     ///
     /// It spares work, and nothing depends on it.
     pub fn bookmark(&self) -> Option<String> {
-        if let Source::Forge(forge) = self { Some(forge.bookmark()) } else { None }
+        match self {
+            Source::Forge(forge) => Some(forge.bookmark()),
+            Source::Hub(hub) => hub.bookmark(),
+            Source::Maildir(_) | Source::Folder(_) | Source::Imap(_) | Source::Program(_) => None,
+        }
     }
 
     /// Notes that a message was answered, where that means something there; `copy` is the Message-ID and the
@@ -137,10 +151,27 @@ impl Source {
             // A mail program's flags are its own business.
             Source::Maildir(_) | Source::Folder(_) => Ok(()),
             Source::Imap(imap) => imap.note_answered(id, is_answered, copy).await,
-            Source::Hub(hub) => hub.mark_read(id).await,
+            Source::Hub(hub) => hub.mark_read(id).await.map(|_| ()),
             // What was said there is not read or unread.
             Source::Forge(_) => Ok(()),
+            Source::Program(program) => program.mark_read(id).await.map(|_| ()),
+        }
+    }
+
+    /// Marks a message as read; again is the same. `is_it` knows the message where others may have its id.
+    ///
+    /// # Errors
+    /// Why it may not be marked, which can be otherwise the next time.
+    pub async fn mark_read(
+        &self,
+        id: &str,
+        is_it: impl Fn(&Message) -> bool,
+    ) -> Result<Marked, ConnectorError> {
+        match self {
+            Source::Imap(imap) => imap.mark_read(id, is_it).await,
+            Source::Hub(hub) => hub.mark_read(id).await,
             Source::Program(program) => program.mark_read(id).await,
+            Source::Maildir(_) | Source::Folder(_) | Source::Forge(_) => Ok(Marked::Never),
         }
     }
 

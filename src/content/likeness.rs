@@ -2,36 +2,73 @@
 //!
 //! A heuristic: it warns, and decides nothing. What it does not find is not thereby honest.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::fold;
 use crate::message::Address;
 
-/// Says whose look a sender has, where it is not that one.
+/// Whom the operator knows: the operator's own addresses, the approvers, and those who are written to
+/// already.
 ///
-/// `known` are the operator's own addresses, the approvers, and those who are written to already.
-pub fn look_alike(from: &Address, known: &[Address]) -> Option<String> {
-    if known.iter().any(|other| other.same_mailbox(from)) {
-        return None;
+/// How each of them looks is found out once, however many senders are compared with them.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The addresses, in lower case.
+    mailboxes: BTreeSet<String>,
+    /// The domains, by their looks.
+    domains: BTreeMap<String, Vec<String>>,
+    /// The addresses as they were written, by their looks.
+    addresses: BTreeMap<String, Vec<String>>,
+    /// The address of whoever has a name or an address of these looks.
+    names: BTreeMap<String, String>,
+}
+
+impl Known {
+    /// Looks at each of them once.
+    pub fn new<'a>(people: impl IntoIterator<Item = &'a Address>) -> Self {
+        let mut known = Self::default();
+        let mut seen = BTreeSet::new();
+        for one in people.into_iter().filter(|one| seen.insert(*one)) {
+            let looks = skeleton(&one.email);
+            for name in [skeleton(&one.name), looks.clone()].into_iter().filter(|name| !name.is_empty()) {
+                known.names.entry(name).or_insert_with(|| one.email.clone());
+            }
+            if known.mailboxes.insert(one.email.to_ascii_lowercase()) {
+                known.addresses.entry(looks).or_default().push(one.email.clone());
+                if let Some(domain) = one.domain() {
+                    let alike = known.domains.entry(skeleton(&domain)).or_default();
+                    if !alike.contains(&domain) {
+                        alike.push(domain);
+                    }
+                }
+            }
+        }
+        known
     }
-    let alike = |a: &str, b: &str| !a.eq_ignore_ascii_case(b) && skeleton(a) == skeleton(b);
-    for other in known {
-        if let (Some(domain), Some(theirs)) = (from.domain(), other.domain())
-            && alike(&domain, &theirs)
+
+    /// Says whose look a sender has, where it is not that one.
+    pub fn look_alike(&self, from: &Address) -> Option<String> {
+        if self.mailboxes.contains(&from.email.to_ascii_lowercase()) {
+            return None;
+        }
+        let domain = from.domain();
+        if let Some(domain) = &domain
+            && let Some(theirs) =
+                self.domains.get(&skeleton(domain)).into_iter().flatten().find(|theirs| *theirs != domain)
         {
             return Some(format!("sender's domain looks like {theirs}, and is another"));
         }
-        let same_domain = from.domain() == other.domain();
-        if same_domain && alike(&from.email, &other.email) {
-            return Some(format!("sender's address looks like {}, and is another", other.email));
+        let at_home = |theirs: &&String| domain_of(theirs) == domain;
+        if let Some(theirs) = self.addresses.get(&skeleton(&from.email)).into_iter().flatten().find(at_home) {
+            return Some(format!("sender's address looks like {theirs}, and is another"));
         }
+        let theirs = self.names.get(&skeleton(&from.name))?;
+        Some(format!("sender has the name of {theirs}, and another address"))
     }
-    let named = |other: &&Address| {
-        let (name, theirs) = (skeleton(&from.name), skeleton(&other.name));
-        !name.is_empty() && (name == theirs || name == skeleton(&other.email))
-    };
-    known
-        .iter()
-        .find(named)
-        .map(|other| format!("sender has the name of {}, and another address", other.email))
+}
+
+fn domain_of(email: &str) -> Option<String> {
+    Address::new("", email).domain()
 }
 
 /// Returns what is left of a text for an eye that does not look closely.
@@ -51,7 +88,11 @@ mod tests {
     fn check(name: &str, email: &str, expected: Option<&str>) {
         let known =
             [Address::new("Sam Hill", "sam@acme-mail.example"), Address::new("", "kim@paypal.example")];
-        assert_eq!(look_alike(&Address::new(name, email), &known).as_deref(), expected, "{name} {email}");
+        assert_eq!(
+            Known::new(&known).look_alike(&Address::new(name, email)).as_deref(),
+            expected,
+            "{name} {email}"
+        );
     }
 
     #[test]

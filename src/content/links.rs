@@ -167,13 +167,13 @@ impl Changes {
     }
 }
 
-/// Returns every link of a text that is not known, each target once, in the order of the text.
-pub fn unknown(text: &str, known: &Known) -> Vec<Link> {
+/// Returns every link of a text that none of `known` knows, each target once, in the order of the text.
+pub fn unknown(text: &str, known: &[&Known]) -> Vec<Link> {
     let mut seen = BTreeSet::new();
     let mut links: Vec<Link> = found(text)
         .links
         .into_iter()
-        .filter(|found| !known.has(&found.target))
+        .filter(|found| !known.iter().any(|known| known.has(&found.target)))
         .map(|found| Link { place: found.place, target: found.target })
         .collect();
     links.sort_by_key(|link| (link.place.start, std::cmp::Reverse(link.place.end)));

@@ -71,6 +71,20 @@ fn lines_that_moved_are_found_where_they_are_the_only_ones() {
 }
 
 #[test]
+fn a_hunk_that_only_adds_stands_nowhere_but_in_an_empty_file() {
+    let nowhere = |line: usize| format!("{line}: the hunk has no line that says where it stands");
+    // The head of each names a place that is there.
+    for (head, place) in [("@@ -0,0 +1 @@", 0), ("@@ -2,0 +3 @@", 2), ("@@ -5,0 +6 @@", 5)] {
+        check(&format!("{HEAD}{head}\n+new\n"), FILE, &nowhere(2));
+        let patch = Patch::parse(&format!("{HEAD}{head}\n+new\n"), Counts::Ignored).unwrap();
+        assert_eq!((patch.hunks[0].start, patch.apply(FILE).unwrap_err().line), (place, 2));
+    }
+    check(&format!("{HEAD}@@ -1 +1 @@\n-one\n+1\n@@ -4,0 +5 @@\n+new\n"), FILE, &nowhere(5));
+    check(&format!("{HEAD}@@ -0,0 +1,2 @@\n+a\n+b\n"), "", "a\nb\n");
+    check(&format!("{HEAD}@@ -1,0 +2 @@\n+a\n"), "", &nowhere(2));
+}
+
+#[test]
 fn a_diff_that_does_not_fit_says_what_is_missing() {
     check(&format!("{HEAD}@@ -2,2 +2,2 @@\n two\n-tree\n+3\n"), FILE, "2: `routes.toml` has no line `tree`");
     check(

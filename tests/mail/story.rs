@@ -123,6 +123,28 @@ fn a_folder_that_was_made_anew_gives_no_second_draft() {
 }
 
 #[test]
+fn reject_marks_the_message_as_read_and_not_as_answered() {
+    let Some(servers) = Servers::start() else { return };
+    let proxy = Proxy::start(servers.ports.imap);
+    let desk = desk(proxy.port(), servers.ports.smtp);
+    ask(&servers, 1, "");
+    ask(&servers, 2, "");
+    desk.tick();
+    let ids: Vec<String> = desk.files().iter().map(|path| path[7..15].to_owned()).collect();
+    desk.drafts(&["reject", &ids[0], "--commit", "-m", "no"]).succeeds();
+    assert_eq!(flags(&servers), ["", ""]);
+    // The server is away at first.
+    proxy.cut(Cut::Refuse, 0, 1);
+    desk.drafts(&["reject", &ids[1], "--read", "--commit", "-m", "spam"]).says("the next run tries again");
+    desk.drafts(&["send"]).succeeds().says("[read]");
+    let mut marked = flags(&servers);
+    marked.sort();
+    assert_eq!(marked, ["", "S"]);
+    desk.tick();
+    assert_eq!(desk.files(), [""; 0], "neither comes back");
+}
+
+#[test]
 fn a_server_that_is_away_is_one_line_and_no_error() {
     let Some(servers) = Servers::start() else { return };
     let proxy = Proxy::start(servers.ports.imap);

@@ -121,6 +121,64 @@ fn a_hub_that_is_down_is_one_clear_line_and_no_failure() {
 }
 
 #[test]
+fn a_hub_that_has_enough_is_one_clear_line_and_is_not_asked_before_its_time() {
+    let until = "Fri, 20 Nov 2026 12:10:00 GMT";
+    for (call, fault, said) in [
+        (
+            "GET /messages",
+            Fault::status_with(429, "retry-after", "600"),
+            "the hub answered 429 when asked for the inbox",
+        ),
+        (
+            "GET /messages",
+            Fault::status_with(503, "retry-after", until),
+            "the hub answered 503 when asked for the inbox",
+        ),
+        ("GET /state", Fault::status_with(503, "retry-after", "600"), "the hub says it is not well: 503"),
+    ] {
+        let hub = StateHub::start();
+        let desk = with_hub(&hub, "");
+        ask(&hub, 1);
+        hub.once_on(call, fault);
+        desk.drafts(&["tick"]).succeeds();
+        let wait = "wants no request before 2026-11-20T12:10:00Z";
+        assert_eq!(desk.seen(), format!("2> warning: source `hub` is skipped: {said}: it {wait}"));
+        let before = hub.requests().len();
+        desk.at("2026-11-20T12:09:59Z").drafts(&["tick"]).succeeds();
+        assert_eq!(desk.seen(), format!("2> warning: source `hub` is skipped: the hub {wait}"));
+        assert_eq!(hub.requests().len(), before, "it is not asked whether it is up either");
+        desk.at("2026-11-20T12:10:00Z").tick();
+        assert_eq!(desk.files().len(), 1, "{}", desk.seen());
+    }
+}
+
+#[test]
+fn a_hub_that_stops_us_between_two_pages_loses_no_message() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "page = 2");
+    (0..5).for_each(|number| drop(ask(&hub, number)));
+    hub.once_on(
+        "GET /messages?to_agent=coder&unread=true&limit=2&cursor=",
+        Fault::status_with(429, "retry-after", "60"),
+    );
+    desk.tick();
+    assert_eq!(desk.files(), [""; 0], "{}", desk.seen());
+    desk.at("2026-11-20T12:01:00Z").tick();
+    assert_eq!(desk.files().len(), 5, "{}", desk.seen());
+}
+
+#[test]
+fn a_time_that_a_wrong_clock_noted_is_not_waited_for() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "");
+    ask(&hub, 1);
+    hub.once_on("GET /messages", Fault::status_with(429, "retry-after", "600"));
+    desk.at("2030-01-01T00:00:00Z").tick();
+    desk.at("2026-11-20T12:00:00Z").tick();
+    assert_eq!(desk.files().len(), 1, "{}", desk.seen());
+}
+
+#[test]
 fn an_answer_waits_while_the_hub_is_down() {
     let hub = StateHub::start();
     let desk = with_hub(&hub, "dedupes = true\ncan_find = true");

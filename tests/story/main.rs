@@ -31,6 +31,7 @@ mod secrets;
 mod signed;
 mod staging;
 mod tick;
+mod told;
 mod undo;
 mod versions;
 mod waiting;

@@ -228,6 +228,34 @@ fn what_a_model_proposes_and_does_not_fit_is_left_to_a_person() {
     }
 }
 
+#[test]
+fn lines_that_a_number_alone_places_are_refused() {
+    const ADDS: &str = "--- a/routes.toml\n+++ b/routes.toml\n@@ -5,0 +6 @@\n+# Ours.\n";
+    let (desk, _model) = world(ADDS, "files = [\"routes.toml\"]");
+    desk.with_mail("you close at six").tick();
+    let why = "the patch cannot be applied: the hunk has no line that says where it stands";
+    let text = desk.text("six");
+    assert!(text.contains("action = \"escalate\"") && text.contains(why), "{text}");
+
+    // Nor does a person get one past the hook or the sender.
+    let (desk, _model) = routes();
+    desk.with_mail("you close at six").tick();
+    let path = desk.path(&desk.draft("six"));
+    let whole = fs::read_to_string(&path).unwrap();
+    let (above, rest) = whole.split_once("@@ -8,5 +8,5 @@\n").unwrap();
+    let (_, below) = rest.split_once("```").unwrap();
+    fs::write(&path, format!("{above}@@ -5,0 +6 @@\n+# Ours.\n```{below}")).unwrap();
+    let hook = desk.approve("six").try_git(&["commit", "-qam", "yes"]);
+    assert_ne!(hook.code, 0);
+    assert_snapshot!(desk.plain(&hook.err), @r#"
+    error: drafts/rnjkmjrz-open-until-six.md:21: the patch cannot be applied: the hunk has no line that says where it stands
+    hint: change it to fit what stands in ~/drafts now, or set the draft's status back to "draft"
+    "#);
+    desk.commit_quietly("all the same").send();
+    assert!(desk.seen().contains("[held]") && desk.seen().contains(why), "{}", desk.seen());
+    assert_eq!(branches(&desk), [""; 0]);
+}
+
 /// A text as it stands in a string of TOML.
 fn text_of(why: &str) -> String {
     why.replace('\\', "\\\\").replace('"', "\\\"")

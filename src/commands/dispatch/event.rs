@@ -55,6 +55,20 @@ pub enum What {
     Rejected(String),
     /// It was changed after it went.
     EditedAfter,
+    /// Its message is marked as read, as whoever rejected it wanted.
+    Read {
+        /// Where.
+        source: String,
+    },
+    /// Its message could not be marked as read.
+    Unread {
+        /// Where.
+        source: String,
+        /// Why.
+        why: String,
+        /// Whether the next run tries again.
+        again: bool,
+    },
 }
 
 impl What {
@@ -66,8 +80,9 @@ impl What {
             | What::Failed(why)
             | What::Unsure(why)
             | What::Withdrawn(why)
-            | What::Rejected(why) => *why = change(why),
-            What::Sent | What::Rehearsed | What::Stale { .. } | What::EditedAfter => {}
+            | What::Rejected(why)
+            | What::Unread { why, .. } => *why = change(why),
+            What::Sent | What::Rehearsed | What::Stale { .. } | What::EditedAfter | What::Read { .. } => {}
         }
         self
     }

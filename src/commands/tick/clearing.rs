@@ -4,13 +4,15 @@
 //! Both are decided by what stands on the desk and in the ledger, and by nothing that an earlier tick
 //! remembers: what cannot be cleared now is found again. What a person has touched never leaves.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::Result;
 use super::Tick;
 use super::table::{Outcome, Row};
 use crate::delivery::OnDesk;
-use crate::desk;
+use crate::desk::{self, Desk};
 use crate::draft;
 use crate::entry::{Drafted, Entry, Fact, drafted};
 use crate::git::landing::{self, Change};
@@ -50,12 +52,38 @@ impl<'a> Answer<'a> {
 }
 
 /// A draft that may stand for an earlier one.
-struct Later {
-    id: DraftId,
-    origin: Drafted,
-    context: String,
+struct Later<'a> {
+    id: &'a DraftId,
+    origin: &'a Drafted,
+    context: &'a str,
     at: Timestamp,
     is_new: bool,
+}
+
+/// Where drafts stand among those of a tick, by source and thread.
+pub(super) type Threads = BTreeMap<(String, String), Vec<usize>>;
+
+/// Finds the threads of the drafts that wait as they were landed.
+pub(super) fn threads(desk: &Desk, stories: &[(DraftId, Vec<Entry>)]) -> Threads {
+    let mut threads = Threads::new();
+    for (place, _, _, origin) in waiting(desk, stories) {
+        threads.entry((origin.source.clone(), origin.thread.clone())).or_default().push(place);
+    }
+    threads
+}
+
+/// Returns the drafts that stand on the desk as they were landed, and of which nothing else is known, with
+/// their places in the list.
+fn waiting<'a>(
+    desk: &'a Desk,
+    stories: &'a [(DraftId, Vec<Entry>)],
+) -> impl Iterator<Item = (usize, &'a DraftId, &'a [Entry], &'a Drafted)> {
+    stories.iter().enumerate().filter_map(|(place, (id, story))| {
+        let origin = drafted(story)?;
+        let waits = matches!(story.last()?.fact, Fact::Drafted(_));
+        let stands = waits && desk.on_desk(id) == OnDesk::Draft(origin.blob);
+        stands.then_some((place, id, story.as_slice(), origin))
+    })
 }
 
 impl Tick<'_> {
@@ -69,7 +97,10 @@ impl Tick<'_> {
         let Recipients { to, cc } = recipients;
         let answer = Answer { thread: &message.thread, source: &message.source, to, cc, action };
         let mut older = String::new();
-        for (id, _, origin) in self.waiting() {
+        let thread = (message.source.clone(), message.thread.clone());
+        for &place in self.threads.get(&thread).into_iter().flatten() {
+            let (id, story) = &self.stories[place];
+            let Some(origin) = drafted(story) else { continue };
             if answer.may_stand_for(origin) && self.is_untouched(origin)? {
                 older.push_str(self.quoted(id));
             }
@@ -79,19 +110,23 @@ impl Tick<'_> {
 
     /// Takes an untouched draft off the desk once a later one is there that quotes what it quotes.
     pub(super) fn clear_superseded(&mut self) -> Result<()> {
-        let later = self.later();
+        let mut later: BTreeMap<(&str, &str), Vec<Later<'_>>> = BTreeMap::new();
+        for one in self.later() {
+            later.entry((&one.origin.source, &one.origin.thread)).or_default().push(one);
+        }
         let mut found = Vec::new();
         for (id, story, origin) in self.waiting() {
+            let Some(later) = later.get(&(origin.source.as_str(), origin.thread.as_str())) else { continue };
             let quoted = self.quoted(id);
-            let stands_for = |later: &&Later| {
+            let stands_for = |later: &&Later<'_>| {
                 let newer = later.is_new
                     || !quoted.is_empty()
                         && (story.last().is_some_and(|entry| later.at > entry.at)
-                            || !self.context_of(id).contains(draft::quoted_part(&later.context)));
-                later.id != *id
+                            || !self.context_of(id).contains(draft::quoted_part(later.context)));
+                later.id != id
                     && newer
                     && later.context.contains(quoted)
-                    && Answer::of(&later.origin).may_stand_for(origin)
+                    && Answer::of(later.origin).may_stand_for(origin)
             };
             if let Some(later) = later.iter().rfind(stands_for)
                 && self.is_untouched(origin)?
@@ -114,14 +149,14 @@ impl Tick<'_> {
         if repository.worktree().is_some() && repository.head()? != Head::Branch(MAIN.to_owned()) {
             return Ok(());
         }
+        let cleared: BTreeSet<&DraftId> = self.cleared.iter().map(|(note, _)| &note.id).collect();
         let mut found = Vec::new();
         for (id, story, origin) in self.waiting() {
             let Some(days) = self.policy.expire_days(origin.tier) else { continue };
             let is_over = |since: Timestamp| {
                 now.duration_since(since) >= SignedDuration::from_hours(24 * i64::from(days))
             };
-            let is_cleared = self.cleared.iter().any(|(note, _)| note.id == *id);
-            if story.last().is_none_or(|entry| !is_over(entry.at)) || is_cleared {
+            if story.last().is_none_or(|entry| !is_over(entry.at)) || cleared.contains(id) {
                 continue;
             }
             // It may have waited for the desk to be free before anybody could see it.
@@ -187,39 +222,31 @@ impl Tick<'_> {
 
     /// Returns the drafts that stand on the desk as they were landed, and of which nothing else is known.
     fn waiting(&self) -> impl Iterator<Item = (&DraftId, &[Entry], &Drafted)> {
-        self.stories.iter().filter_map(|(id, story)| {
-            let origin = drafted(story)?;
-            let waits = matches!(story.last()?.fact, Fact::Drafted(_));
-            (waits && self.desk.on_desk(id) == OnDesk::Draft(origin.blob)).then_some((
-                id,
-                story.as_slice(),
-                origin,
-            ))
-        })
+        waiting(&self.desk, &self.stories).map(|(_, id, story, origin)| (id, story, origin))
     }
 
     /// Returns the drafts that may stand for earlier ones, those of this tick last.
-    fn later(&self) -> Vec<Later> {
+    fn later(&self) -> impl Iterator<Item = Later<'_>> {
         let on_desk = self.stories.iter().filter_map(|(id, story)| {
-            let context = self.context_of(id).to_owned();
+            let context = self.context_of(id);
             // One that was decided about answers for nothing but its own question.
             let waits = matches!(story.last()?.fact, Fact::Drafted(_));
             let at = story.first().filter(|_| waits)?.at;
             let is_there = self.desk.on_desk(id) != OnDesk::Absent;
-            let origin = drafted(story).filter(|_| is_there)?.clone();
-            Some(Later { id: id.clone(), origin, context, at, is_new: false })
+            let origin = drafted(story).filter(|_| is_there)?;
+            Some(Later { id, origin, context, at, is_new: false })
         });
         let new = self.drafts.iter().filter_map(|new| match &new.note.entry.fact {
             Fact::Drafted(origin) => Some(Later {
-                id: new.id.clone(),
-                origin: (**origin).clone(),
-                context: new.draft.context.clone(),
+                id: &new.id,
+                origin,
+                context: &new.draft.context,
                 at: new.note.entry.at,
                 is_new: true,
             }),
             _ => None,
         });
-        on_desk.chain(new).collect()
+        on_desk.chain(new)
     }
 
     fn context_of(&self, id: &DraftId) -> &str {

@@ -108,7 +108,7 @@ impl Tick<'_> {
         let added: Vec<&str> = diff.lines().skip(2).filter_map(|line| line.strip_prefix('+')).collect();
         let added = added.join("\n");
         let mut findings = copied(&added, messages);
-        let links = links::unknown(&added, &self.known(wiring, messages));
+        let links = links::unknown(&added, &[&self.known(wiring, messages)]);
         findings.extend(links.iter().map(said));
         plan.body = patch::body("", &diff);
         plan.subject.get_or_insert_with(|| format!("Change {path}"));
@@ -117,17 +117,25 @@ impl Tick<'_> {
 
     /// Says whom the sender only looks like: ourselves, an approver, or somebody who waits for an answer.
     pub(super) fn look_alike(&self, from: &Address) -> Option<String> {
-        let ours = self.session.wiring.sources.iter().flat_map(|source| source.address.iter().cloned());
-        let approvers = self.policy.approvers.iter().map(|email| Address::new("", email));
-        let asked = self.stories.iter().filter_map(|(_, story)| drafted(story));
-        let asked = asked.flat_map(|origin| origin.to.iter().chain(&origin.cc).cloned());
-        likeness::look_alike(from, &ours.chain(approvers).chain(asked).collect::<Vec<_>>())
+        let known = self.acquainted.get_or_init(|| {
+            let ours = self.session.wiring.sources.iter().flat_map(|source| &source.address);
+            let approvers: Vec<Address> =
+                self.policy.approvers.iter().map(|email| Address::new("", email)).collect();
+            let asked = self.stories.iter().filter_map(|(_, story)| drafted(story));
+            let asked = asked.flat_map(|origin| origin.to.iter().chain(&origin.cc));
+            likeness::Known::new(ours.chain(&approvers).chain(asked))
+        });
+        known.look_alike(from)
     }
 
     /// Returns the links of a thread, of those who take part, and of what the operator wrote.
     fn known(&self, wiring: &SourceWiring, messages: &[&Message]) -> Known {
-        let mut known = Known::new(&self.policy.links);
-        known.learn(self.brains.instructions());
+        let own = self.own_links.get_or_init(|| {
+            let mut known = Known::new(&self.policy.links);
+            known.learn(self.brains.instructions());
+            known
+        });
+        let mut known = own.clone();
         for message in messages {
             known.learn(&message.subject);
             known.learn(&message.body);

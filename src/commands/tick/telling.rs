@@ -9,13 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::super::notice::{self, News};
+use super::super::told::{self, Event};
 use super::super::{Result, Session, overview};
 use super::Tick;
 use super::table::Outcome;
 use crate::connector::Source;
 use crate::delivery::OnDesk;
 use crate::entry::drafted;
+use crate::id::DraftId;
 use crate::message::sha256_hex;
+use crate::outgoing::Key;
 use crate::plan::Tier;
 use crate::policy::Policy;
 use crate::ui::counted;
@@ -106,6 +109,38 @@ impl Tick<'_> {
                 Err(error) => tracing::warn!(%error, "the hub took no progress note"),
             }
         }
+    }
+
+    /// Tells the hubs what drafts came to their end in this tick: a person had rejected them, their time was
+    /// over, or a later one answers for them.
+    pub(super) async fn tell_ends(&self, rejected: &[(DraftId, String)]) {
+        let cleared = self.cleared.iter().map(|(note, _)| &note.id);
+        let mut events = match self.ends(rejected.iter().map(|(id, _)| id).chain(cleared)) {
+            Ok(events) => events,
+            Err(error) => return tracing::warn!(%error, "the hub is not told what became of drafts"),
+        };
+        for hub in &self.hubs {
+            let Source::Hub(hub) = hub else { continue };
+            if let Some(events) = events.remove(hub.name()) {
+                told::tell_hub_all(hub, events).await;
+            }
+        }
+    }
+
+    /// Returns what the ledger says now of drafts, by their sources: what could not be cleared is not noted
+    /// either.
+    fn ends<'d>(&self, ids: impl Iterator<Item = &'d DraftId>) -> Result<BTreeMap<String, Vec<Event>>> {
+        let mut events: BTreeMap<String, Vec<Event>> = BTreeMap::new();
+        let snapshot = self.ledger.snapshot()?;
+        for id in ids {
+            let story = snapshot.story(id)?;
+            let (Some(origin), Some(last)) = (drafted(&story), story.last()) else { continue };
+            let key = Key::new(id, last.generation, self.ledger.desk());
+            if let Some(event) = Event::of(origin, &key, &last.fact, None) {
+                events.entry(event.source().to_owned()).or_default().push(event);
+            }
+        }
+        Ok(events)
     }
 }
 

@@ -157,6 +157,19 @@ pub fn read_health(answer: Result<Answer, HttpError>) -> Result<(), ConnectorErr
     if is_up { Ok(()) } else { away(format!("the hub says it is not well: {}", answer.told())) }
 }
 
+/// Notes when the hub wants to be asked again: it has enough, or is not there for a while, and says for how
+/// long.
+pub fn noting_when(
+    answer: Result<Answer, HttpError>,
+    now: Timestamp,
+    later: &mut Option<Timestamp>,
+) -> Result<Answer, HttpError> {
+    if let Some(at) = answer.as_ref().ok().filter(|answer| matches!(answer.status, 429 | 503)) {
+        *later = at.retry_at(now).or(*later);
+    }
+    answer
+}
+
 /// Returns the answer where it is a yes; `asked` goes into the error otherwise.
 pub fn accept(answer: Result<Answer, HttpError>, asked: &str) -> Result<Answer, ConnectorError> {
     let refused = |what: String, hint: Option<&str>| {

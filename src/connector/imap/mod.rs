@@ -19,7 +19,7 @@ use self::session::{Selected, Session};
 use crate::connector::link::{Idle, Login, Server, away};
 use crate::connector::mail::limits::RAW_BYTES_MAX;
 use crate::connector::mail::{message_id, read};
-use crate::connector::{ConnectorError, Window};
+use crate::connector::{ConnectorError, Marked, Window};
 use crate::message::{Fetched, LEFT_OUT, Message, Unreadable, sha256_hex};
 
 /// Messages of a folder that are fetched at a time.
@@ -142,13 +142,23 @@ impl Source {
         copy: Option<(&str, &[u8])>,
     ) -> Result<(), ConnectorError> {
         self.with(async |session| {
-            self.mark(session, id, &is_answered).await?;
+            self.mark(session, id, &is_answered, "\\Seen \\Answered").await?;
             match (&self.sent, copy) {
                 (Some(sent), Some((id, mail))) => keep_copy(session, sent, id, mail).await,
                 _ => Ok(()),
             }
         })
         .await
+    }
+
+    /// Marks a message as read, as [`Source::note_answered`] finds it.
+    pub async fn mark_read(
+        &self,
+        id: &str,
+        is_it: impl Fn(&Message) -> bool,
+    ) -> Result<Marked, ConnectorError> {
+        let found = self.with(async |session| self.mark(session, id, &is_it, "\\Seen").await).await?;
+        Ok(if found { Marked::Done } else { Marked::NotThere })
     }
 
     /// Ends a kept connection.
@@ -338,33 +348,37 @@ impl Source {
         }
     }
 
+    /// Sets flags on a message wherever it is; tells whether it is anywhere.
     async fn mark(
         &self,
         session: &mut Session,
         id: &str,
-        is_answered: &impl Fn(&Message) -> bool,
-    ) -> Result<(), ConnectorError> {
+        is_it: &impl Fn(&Message) -> bool,
+        flags: &str,
+    ) -> Result<bool, ConnectorError> {
         let Some(command) = message_id(id).filter(|same| same == id).and_then(|id| wire::by_id(&id)) else {
-            return Ok(());
+            return Ok(false);
         };
+        let mut is_anywhere = false;
         for folder in &self.folders {
             session.select(folder, Selected::ReadWrite).await?;
             let found = session.search(&command).await?;
             let mut same = exactly(session, &found, id).await?;
             same.truncate(TAIL_MESSAGES_MAX);
             // Anybody can write another mail with this id, and nobody has seen that one.
-            let mut answered = Vec::new();
+            let mut marked = Vec::new();
             session
                 .fetch(&same, "BODY.PEEK[]", |uid, item| {
                     let mail = read::read(&self.name, &item.body.unwrap_or_default());
-                    if mail.is_ok_and(|message| is_answered(&message)) {
-                        answered.push(uid);
+                    if mail.is_ok_and(|message| is_it(&message)) {
+                        marked.push(uid);
                     }
                 })
                 .await?;
-            session.flag(&answered, "\\Seen \\Answered").await?;
+            session.flag(&marked, flags).await?;
+            is_anywhere |= !marked.is_empty();
         }
-        Ok(())
+        Ok(is_anywhere)
     }
 
     fn unreadable(&self, id: String, what: String) -> Unreadable {

@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 
 use crate::connector::program::process::{Answer, Broken, Process, Start};
 use crate::connector::program::wire::{End, Hello, Role};
-use crate::connector::{ConnectorError, Window};
+use crate::connector::{ConnectorError, Marked, Window};
 use crate::message::{Fetched, Message};
 use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
 use crate::text;
@@ -140,15 +140,15 @@ impl Program {
         answer.messages.iter().map(read).collect()
     }
 
-    /// Marks an answered message as read; a program that knows nothing of that does nothing.
+    /// Marks a message as read; a program that knows nothing of that does nothing.
     ///
     /// # Errors
     /// What it says, or what became of it.
-    pub async fn mark_read(&self, id: &str) -> Result<(), ConnectorError> {
+    pub async fn mark_read(&self, id: &str) -> Result<Marked, ConnectorError> {
         let answer = self.ask("mark_read", json!({ "message": id })).await?;
         match answer.end {
-            End::Error { unknown: true, .. } => Ok(()),
-            end => wire::accept(&self.shown(), end).map(|_| ()),
+            End::Error { unknown: true, .. } => Ok(Marked::Never),
+            end => wire::accept(&self.shown(), end).map(|_| Marked::Done),
         }
     }
 
