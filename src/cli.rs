@@ -1,5 +1,7 @@
 //! Arguments in, exit code out.
 
+mod usage;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -77,7 +79,7 @@ enum Verb {
         #[arg(long, value_name = "WHAT")]
         trigger: Option<ClaimWord>,
         /// End what takes longer; half an hour with --trigger
-        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        #[arg(long, value_name = "SECONDS", value_parser = |text: &str| number(text, 1, 86_400))]
         seconds_max: Option<u64>,
     },
     /// Let a timer or cron call `run`
@@ -150,12 +152,13 @@ enum Verb {
     /// Open drafts in your editor
     Edit {
         /// The first letters of their ids, or their files
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
     /// Show one draft after the other and ask; one commit at the end
     Review {
         /// The first letters of their ids, or their files; all that wait without one
+        #[arg(value_name = "ID")]
         ids: Vec<String>,
         /// Words in the place of marks and rules, for whoever has the screen read aloud
         #[arg(long)]
@@ -164,7 +167,7 @@ enum Verb {
     /// Set drafts to approved and stage them; the commit sends
     Approve {
         /// The first letters of their ids, or their files
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
         /// Open the editor first
         #[arg(short, long)]
@@ -181,7 +184,7 @@ enum Verb {
     /// Remove drafts and stage that; the commit rejects
     Reject {
         /// The first letters of their ids, or their files
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
         /// Why
         #[arg(short, long, value_name = "WHY")]
@@ -216,7 +219,7 @@ enum Verb {
         /// The first letters of its id, or its file; everything without one
         id: Option<String>,
         /// Show this many of the newest lines
-        #[arg(short = 'n', value_name = "COUNT", default_value_t = 20)]
+        #[arg(short = 'n', value_name = "COUNT", default_value_t = 20, value_parser = count)]
         count: usize,
         /// Show with an approval what was changed since the draft, word by word
         #[arg(short, long, requires = "id")]
@@ -395,7 +398,7 @@ struct TickArguments {
     #[arg(long, value_name = "NAME")]
     brain: Option<String>,
     /// Take at most this many new messages
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count)]
     max: Option<usize>,
     /// Take messages of any age
     #[arg(long)]
@@ -438,7 +441,7 @@ struct AllowArguments {
     #[arg(required_unless_present = "list")]
     id: Option<String>,
     /// Which finding, as `git drafts show` numbers them; the only one without
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     finding: Option<usize>,
     /// Why; it is kept in the ledger
     #[arg(long, value_name = "TEXT", required_unless_present = "list")]
@@ -474,13 +477,33 @@ struct Word {
     drop: bool,
 }
 
+/// The most of anything that is counted by a person.
+const COUNT_MAX: u64 = 1_000_000;
+
+/// Reads a whole number between two others.
+fn number(text: &str, least: u64, most: u64) -> std::result::Result<u64, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("not a number from {least} to {most}"))
+}
+
+fn count(text: &str) -> std::result::Result<usize, String> {
+    number(text, 0, COUNT_MAX).map(|number| number as usize)
+}
+
 /// Runs the program with these arguments.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            let mut program = Cli::command();
+            program.build();
+            ui::usage(&usage::text(&program, &arguments, error));
+            return ExitCode::from(USAGE);
+        }
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+            return ExitCode::SUCCESS;
         }
     };
     let ui = Ui::new(match cli.color {
@@ -527,7 +550,7 @@ fn context(cli: &Cli, ui: Ui, credentials: Credentials) -> Result<Context> {
     }
     if !kind.is_ok_and(|kind| kind.is_dir()) {
         return Err(CommandError::Usage {
-            what: format!("{} is not a folder", directory.display()),
+            what: format!("there is no folder {}", directory.display()),
             hint: None,
         });
     }

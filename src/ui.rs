@@ -50,6 +50,11 @@ const LINE_BYTES_MAX: u64 = 4096;
 /// Why data could not be printed, the first time that happened; a reader that went away is no reason.
 static NOT_PRINTED: OnceLock<io::ErrorKind> = OnceLock::new();
 
+/// Prints what is wrong with the arguments, which may have said how to print.
+pub fn usage(text: &str) {
+    let _ = write!(anstream::stderr(), "{text}");
+}
+
 /// Returns why not all data was printed, if so: whoever keeps it must not take a part for the whole.
 pub fn not_printed() -> Option<io::ErrorKind> {
     put(io::stdout().flush());
