@@ -249,7 +249,7 @@ impl Draft {
             let version = *front.draft.version.get_ref();
             let other = || {
                 let what = format!("version {version} of the draft format is not known");
-                wrong(front.draft.version.span(), what)
+                wrong(front.draft.version.span(), what).with_hint(format!("the version is {VERSION}"))
             };
             return Err(version::newer(path, parts.front, 2, VERSION).unwrap_or_else(other));
         }
@@ -528,7 +528,8 @@ impl<'a> Parts<'a> {
             }
         }
         let (Some(front_end), Some(body_start)) = (front_end, body_start) else {
-            return Err(wrong("the front matter is not closed by a line `+++`"));
+            return Err(wrong("the front matter is not closed by a line `+++`")
+                .with_hint("put it back between the front matter and your answer"));
         };
         let Some((body_end, context_start)) = scissors else {
             return Err(wrong("the scissors line is gone").with_hint(format!(
@@ -701,10 +702,13 @@ mod tests {
     fn what_is_unclear_is_refused_with_its_line() {
         let file = draft().render();
         check("", "drafts/k.md:1: the first line is not `+++` (hint: a draft begins with its front matter)");
-        check("+++\nstatus = \"draft\"\n", "drafts/k.md: the front matter is not closed by a line `+++`");
+        check(
+            "+++\nstatus = \"draft\"\n",
+            "drafts/k.md: the front matter is not closed by a line `+++` (hint: put it back between the front matter and your answer)",
+        );
         check(
             &file.replace("subject =", "sujbect ="),
-            "drafts/k.md:4: unknown field `sujbect`, expected one of `status`, `to`, `cc`, `subject`, `send_after`, `attach`, `task`, `draft` (hint: did you mean `subject`?)",
+            "drafts/k.md:4: unknown key `sujbect` (hint: did you mean `subject`?)",
         );
         check(
             &file.replace("status = \"draft\"", "status = \"yes\""),
@@ -718,7 +722,10 @@ mod tests {
             &file.replace("version = 1", "version = 2"),
             "drafts/k.md:7: version 2 is newer than this program, which reads version 1 (hint: install a newer git-drafts)",
         );
-        check(&file.replace("status =", "status = \"draft\"\nstatus ="), "drafts/k.md:3: duplicate key");
+        check(
+            &file.replace("status =", "status = \"draft\"\nstatus ="),
+            "drafts/k.md:3: `status` is there twice (hint: keep one of the two)",
+        );
         check(
             &file.replace("\nHello", "\n<<<<<<< HEAD\nHello"),
             "drafts/k.md:18: a conflict marker (hint: resolve the conflict; nothing is sent from a file that has one)",

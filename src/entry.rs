@@ -724,7 +724,7 @@ mod tests {
             ),
             ("3-flown.toml", good.to_owned(), "3-flown.toml: an entry of a kind that is not known"),
             ("4-sent.toml", good.to_owned(), "4-sent.toml: `receipt` is missing"),
-            ("3-sending.toml", format!("{good}colour = 1\n"), "3-sending.toml:5: unknown field `colour`"),
+            ("3-sending.toml", format!("{good}colour = 1\n"), "3-sending.toml:5: unknown key `colour`"),
             ("3-sending.toml", good.replace("2026", "soon"), "3-sending.toml: `at` is malformed"),
         ] {
             let error = Entry::parse(name, &file).unwrap_err().to_string();

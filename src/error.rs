@@ -1,5 +1,7 @@
 //! How errors look: what is wrong, where, and a hint that one can act on.
 
+mod toml_words;
+
 use std::fmt;
 
 use crate::text;
@@ -44,16 +46,16 @@ impl FileError {
         self
     }
 
-    /// Makes an error of what the TOML reader said about `text`, whose first line is line
+    /// Makes an error of what the TOML reader said about `file`, whose first line is line
     /// `first_line` of the file.
-    pub fn from_toml(path: &str, text: &str, first_line: usize, error: &toml::de::Error) -> Self {
+    pub fn from_toml(path: &str, file: &str, first_line: usize, error: &toml::de::Error) -> Self {
         let message = error.message().trim_end_matches('\n').lines().collect::<Vec<_>>().join(" ");
-        let mut wrong = Self::new(path, message.clone());
-        if let Some(span) = error.span() {
-            let before = text.get(..span.start.min(text.len())).unwrap_or_default();
-            wrong.line = Some(first_line + before.matches('\n').count());
-        }
-        wrong.hint = nearest_key_hint(&message);
+        let Some(span) = error.span() else { return Self::new(path, message) };
+        let words = toml_words::words(&message, file, &span);
+        let mut wrong = Self::new(path, words.what);
+        let before = file.get(..span.start.min(file.len())).unwrap_or_default();
+        wrong.line = Some(first_line + before.matches('\n').count());
+        wrong.hint = words.hint.map(|hint| text::visible(&hint));
         wrong
     }
 }
@@ -75,18 +77,11 @@ impl Hint for FileError {
     }
 }
 
-/// Reads "unknown field `sujbect`, expected one of `subject`, `to`" and says which was meant.
-fn nearest_key_hint(message: &str) -> Option<String> {
-    let rest =
-        message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
-    let (wrong, rest) = rest.split_once('`')?;
-    let (nearest, distance) = rest
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(|known| (known, edits(wrong, known)))
-        .min_by_key(|(_, distance)| *distance)?;
-    (distance <= 1 + wrong.len() / 3).then(|| format!("did you mean `{nearest}`?"))
+/// Returns the known word that a misspelt one is nearest to, if it is near.
+pub fn nearest<'k>(wrong: &str, known: &[&'k str]) -> Option<&'k str> {
+    let (nearest, distance) =
+        known.iter().map(|known| (*known, edits(wrong, known))).min_by_key(|(_, distance)| *distance)?;
+    (distance <= 1 + wrong.len() / 3).then_some(nearest)
 }
 
 /// Counts the single-letter edits between two words (Levenshtein; a swap counts as two).
@@ -121,7 +116,7 @@ mod tests {
         let text = "to = \"a\"\nsujbect = \"b\"\n";
         let error = toml::from_str::<Keys>(text).unwrap_err();
         let error = FileError::from_toml("drafts/k.md", text, 2, &error);
-        assert_eq!(error.to_string(), "drafts/k.md:3: unknown field `sujbect`, expected `to` or `subject`");
+        assert_eq!(error.to_string(), "drafts/k.md:3: unknown key `sujbect`");
         assert_eq!(error.hint().as_deref(), Some("did you mean `subject`?"));
     }
 }

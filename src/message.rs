@@ -46,6 +46,12 @@ impl Address {
         plain.then(|| Self { name: name.to_owned(), email: email.to_owned() })
     }
 
+    /// Tells whether mail can be sent there: something stands on both sides of one `@`.
+    pub fn is_mail(&self) -> bool {
+        let parts: Vec<&str> = self.email.split('@').collect();
+        parts.len() == 2 && parts.iter().all(|part| !part.is_empty())
+    }
+
     /// Tells whether both name the same mailbox: addresses are compared without regard to case.
     pub fn same_mailbox(&self, other: &Address) -> bool {
         self.email.eq_ignore_ascii_case(&other.email)

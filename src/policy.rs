@@ -127,7 +127,10 @@ impl Policy {
             }
         };
         if stored.version != VERSION {
-            let other = || wrong("version", format!("version {} of the policy is not known", stored.version));
+            let other = || {
+                wrong("version", format!("version {} of the policy is not known", stored.version))
+                    .with_hint(format!("the version is {VERSION}"))
+            };
             return Err(version::newer(path, file, 1, VERSION).unwrap_or_else(other));
         }
         let mode = match stored.mode.as_deref() {
@@ -852,10 +855,14 @@ mod tests {
                 "drafts.toml:2: the gate `auto` is not supported: nothing is sent without a person",
                 "use `approve`",
             ),
-            ("version = 1\n[tiers]\nreply = \"mild\"", "drafts.toml:3: unknown tier `mild`", ""),
+            (
+                "version = 1\n[tiers]\nreply = \"mild\"",
+                "drafts.toml:3: unknown tier `mild`",
+                "it can be `low`, `medium`, `high`",
+            ),
             (
                 "version = 1\naprovers = []",
-                "drafts.toml:2: unknown field `aprovers`, expected one of `version`, `mode`, `context`, `approvers`, `tiers`, `gates`, `undo_seconds`, `expire`, `remind`, `recipients`, `limits`, `escalate_when`, `raise_when`, `links`, `issues`",
+                "drafts.toml:2: unknown key `aprovers`",
                 "did you mean `approvers`?",
             ),
             (

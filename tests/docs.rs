@@ -199,7 +199,7 @@ fn wiring_keys() -> Vec<(String, String, Vec<String>)> {
     all
 }
 
-/// Returns what stands there instead of what a wiring has: the words that its error expects.
+/// Returns what stands there instead of what a wiring has: the words that the hint names.
 fn wiring_words(text: &str) -> Vec<String> {
     let desk = if text.starts_with("[desk]") { "" } else { "[desk]\npath = \"d\"\n" };
     // Keys of the top come before any section.
@@ -208,11 +208,9 @@ fn wiring_words(text: &str) -> Vec<String> {
         false => format!("version = 1\n{text}{desk}"),
     };
     let Err(error) = Wiring::parse(Path::new("/w"), &whole, Path::new("/h")) else { return Vec::new() };
-    let said = match (error.to_string().split_once("expected "), error.hint()) {
-        (Some((_, words)), _) => words.to_owned(),
-        (None, Some(hint)) if hint.starts_with("its keys are ") => hint,
-        _ => return Vec::new(),
-    };
+    let begins = ["its keys are ", "the keys here are ", "the only key here is ", "it can be "];
+    let said = error.hint().filter(|hint| begins.iter().any(|begin| hint.starts_with(begin)));
+    let said = said.unwrap_or_default();
     Regex::new("`([^`]+)`").unwrap().captures_iter(&said).map(|word| word[1].to_owned()).collect()
 }
 

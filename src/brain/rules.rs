@@ -622,6 +622,7 @@ impl File<'_> {
                     ));
                     None
                 }
+                Some(_) if brain.is_some() => None,
                 Some(answer) if !needs_answer(action) => {
                     let what = format!("route `{id}` has an answer that its action `{action}` never uses");
                     let hint = "remove the answer, or use `action = \"route_answer\"`";
@@ -666,7 +667,7 @@ impl File<'_> {
         let detail = text::one_line(error.detail().unwrap_or_default(), 120);
         let what = match error.kind() {
             minijinja::ErrorKind::UndefinedError => {
-                format!("the answer of route `{id}` names a value that there is not")
+                format!("the answer of route `{id}` names a value that does not exist")
             }
             kind if detail.is_empty() => format!("the answer of route `{id}` is no template: {kind}"),
             kind => format!("the answer of route `{id}` is no template: {kind}: {detail}"),
@@ -677,9 +678,11 @@ impl File<'_> {
     fn matcher(&self, id: &str, written: Spanned<WrittenMatch>, wrong: &mut Vec<FileError>) -> Matcher {
         let line = self.line(written.span().start);
         let written = written.into_inner();
+        let mut has_empty = false;
         let mut list = |key: &str, entries: Option<Vec<Spanned<String>>>| -> Vec<Spanned<String>> {
             let empty = entries.as_ref().is_some_and(Vec::is_empty);
             if empty {
+                has_empty = true;
                 let what = format!("route `{id}` can never match: `{key}` is empty");
                 wrong.push(
                     self.error(line, what).with_hint(format!("remove `{key}`, or name something in it")),
@@ -694,7 +697,7 @@ impl File<'_> {
         let from = list("from", written.from);
         let source = list("source", written.source);
         let positive = [&words, &subject, &body, &from, &source];
-        if positive.iter().all(|list| list.is_empty()) && written.pattern.is_none() {
+        if positive.iter().all(|list| list.is_empty()) && written.pattern.is_none() && !has_empty {
             let what = format!("route `{id}` says nothing about what it matches");
             let hint = "name `words`, `subject`, `body`, `pattern`, `from` or `source` in `match`";
             wrong.push(self.error(line, what).with_hint(hint));
@@ -1002,7 +1005,7 @@ confidence = 0.5
     fn a_misspelt_key_is_refused_with_the_right_one() {
         let text = "version = 1\n[default]\naction = \"escalate\"\n[[route]]\nid = \"a\"\nanswr = \"b\"\n";
         let errors = Catalogue::load("routes.toml", text).unwrap_err();
-        assert!(errors[0].to_string().starts_with("routes.toml:6: unknown field `answr`"), "{}", errors[0]);
+        assert!(errors[0].to_string().starts_with("routes.toml:6: unknown key `answr`"), "{}", errors[0]);
         assert_eq!(Hint::hint(&errors[0]).as_deref(), Some("did you mean `answer`?"));
     }
 
@@ -1028,7 +1031,7 @@ match = { none = ["x"] }
             &[
                 "routes.toml:6: route `a` has no answer",
                 "routes.toml:10: route `a` is there twice, first on line 6",
-                "routes.toml:13: the answer of route `a` names a value that there is not",
+                "routes.toml:13: the answer of route `a` names a value that does not exist",
                 "routes.toml:11: the pattern of route `a` is no regular expression: unclosed group",
                 "routes.toml:17: `c d` is no id for a route",
                 "routes.toml:18: route `c d` cannot have the action `run`",

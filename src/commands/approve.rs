@@ -3,14 +3,13 @@
 use std::io;
 
 use super::staging::{self, Changed, Wanted, check_on_main, check_worktree};
-use super::{CommandError, Context, Exit, Result, Session, edit, hook};
+use super::{CommandError, Context, Exit, Result, Session, early, edit, hook};
 use crate::desk::{self, Desk};
 use crate::draft::Draft;
 use crate::error::FileError;
 use crate::git::{self, MAIN};
 use crate::id::{DraftId, ObjectId};
 use crate::ledger::Snapshot;
-use crate::policy;
 use crate::text;
 use crate::ui::counted;
 
@@ -98,12 +97,14 @@ fn refuse_unsendable(context: &Context, session: &Session, desk: &Desk, path: &s
         Err(error) => return Err(CommandError::system(&file, error)),
     };
     let draft = Draft::parse(path, &text)?;
-    let wrong = policy::obstacles(&session.committed_policy(desk)?, &draft);
-    match wrong.first() {
+    if let Some(error) = early::no_mail(&session.wiring, path, &text, &draft).into_iter().next() {
+        return Err(error.into());
+    }
+    let hint = format!("mend it first: `git drafts edit {}`", draft.id());
+    let policy = session.committed_policy(desk)?;
+    match hook::obstacles(&policy, path, &text, &draft, &hint).into_iter().next() {
         None => Ok(()),
-        Some(finding) => Err(FileError::new(path, finding.to_string())
-            .with_hint(format!("mend it first: `git drafts edit {}`", draft.id()))
-            .into()),
+        Some(error) => Err(error.into()),
     }
 }
 

@@ -93,6 +93,11 @@ impl Early {
         Ok(wrong)
     }
 
+    /// Names the recipients that an answer which goes by mail cannot reach.
+    pub fn no_mail(&self, path: &str, file: &str, draft: &Draft) -> Vec<FileError> {
+        self.wiring.as_ref().map(|wiring| no_mail(wiring, path, file, draft)).unwrap_or_default()
+    }
+
     /// Says what is wrong with tasks or a change that are about to be approved.
     pub fn errand(
         &self,
@@ -136,6 +141,25 @@ impl Early {
         };
         self.allowances.0.iter().any(|line| line.fingerprint == fingerprint && about(&line.scope))
     }
+}
+
+/// Names the recipients of a draft that mail cannot be sent to, where its answer goes by mail.
+pub fn no_mail(wiring: &Wiring, path: &str, file: &str, draft: &Draft) -> Vec<FileError> {
+    if !wiring.answers_by_mail(&draft.machine.source) {
+        return Vec::new();
+    }
+    let wrong = draft.to.iter().chain(&draft.cc).filter(|address| !address.is_mail());
+    wrong
+        .map(|address| {
+            let what = format!("`{}` is no address of mail", text::one_line(&address.email, 60));
+            let error = FileError::new(path, what)
+                .with_hint("write one address an item: \"Ada Brown <ada@example.org>\"");
+            match file.lines().position(|line| line.contains(&toml_string(&address.to_string()))) {
+                Some(line) => error.at(line + 1),
+                None => error,
+            }
+        })
+        .collect()
 }
 
 /// Adds the line of a file at which a part of it, and a text in that part, ends.

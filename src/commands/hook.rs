@@ -304,7 +304,9 @@ fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Res
                         if stops { &mut preview.wrong } else { &mut preview.doubtful }.push(error);
                     }
                     let policy = policy_at(repository, desk.tip)?;
-                    preview.wrong.extend(obstacles(&policy, path, &text, &draft));
+                    let hint = "mend it, or set status back to \"draft\"; `git commit --no-verify` does not get round this";
+                    preview.wrong.extend(obstacles(&policy, path, &text, &draft, hint));
+                    preview.wrong.extend(early.no_mail(path, &text, &draft));
                     preview.wrong.extend(early.errand(&snapshot, &policy, path, &text, &draft)?);
                     let links = links::outside(&own, &snapshot, &[&policy], &draft)?;
                     let links = links::errors(path, &text, &draft, &links);
@@ -370,7 +372,13 @@ fn broken_settings(repository: &Repository, index: Option<&Path>) -> Result<Vec<
 }
 
 /// Says early what the sender would say later; the sender decides.
-fn obstacles(policy: &Policy, path: &str, text: &str, draft: &Draft) -> Vec<crate::error::FileError> {
+pub fn obstacles(
+    policy: &Policy,
+    path: &str,
+    text: &str,
+    draft: &Draft,
+    hint: &str,
+) -> Vec<crate::error::FileError> {
     policy::obstacles(policy, draft)
         .into_iter()
         .map(|finding| {
@@ -388,9 +396,7 @@ fn obstacles(policy: &Policy, path: &str, text: &str, draft: &Draft) -> Vec<crat
                 policy::Finding::EmptySubject => text.lines().position(|line| line.starts_with("subject = ")),
                 _ => None,
             };
-            let error = crate::error::FileError::new(path, finding.to_string()).with_hint(
-                "mend it, or set status back to \"draft\"; `git commit --no-verify` does not get round this",
-            );
+            let error = crate::error::FileError::new(path, finding.to_string()).with_hint(hint);
             match line {
                 Some(line) => error.at(line + 1),
                 None => error,

@@ -263,7 +263,14 @@ impl Session {
         let here = here.or_else(|| Repository::open(&context.directory.join("drafts")).ok().filter(is_desk));
         let noted = here.as_ref().and_then(noted_wiring);
         let wiring_path = config::wiring_path(context.config.clone(), None, noted, &context.config_home());
-        let wiring = Wiring::load(&wiring_path, &context.home())?;
+        let wiring =
+            Wiring::load(&wiring_path, &context.home()).map_err(|error| match (error, &context.config) {
+                (ConfigError::Missing { path }, Some(_)) => CommandError::refused(
+                    format!("there is no wiring at {}", path.display()),
+                    "name another one with --config, or in GIT_DRAFTS_CONFIG",
+                ),
+                (error, _) => error.into(),
+            })?;
         let repository = match here {
             Some(repository) => repository,
             None => Repository::open(&wiring.desk.path)?,

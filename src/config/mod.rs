@@ -582,6 +582,19 @@ impl Wiring {
         self.transports.iter().find(|transport| transport.name == name)
     }
 
+    /// Tells whether the answers to a source's messages go by mail.
+    pub fn answers_by_mail(&self, source: &str) -> bool {
+        let transport = self.source(source).and_then(|source| self.transport(&source.transport));
+        transport.is_some_and(|transport| match &transport.kind {
+            TransportKind::Maildir { .. } | TransportKind::Sendmail { .. } | TransportKind::Smtp(_) => true,
+            TransportKind::Folder { format, .. } => *format == Format::Mail,
+            TransportKind::Hub(_)
+            | TransportKind::Forge(_)
+            | TransportKind::Program(_)
+            | TransportKind::Null => false,
+        })
+    }
+
     /// Returns the brain of this name.
     pub fn brain(&self, name: &str) -> Option<&BrainWiring> {
         self.brains.iter().find(|brain| brain.name == name)

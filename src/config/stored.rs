@@ -10,6 +10,7 @@ mod notify;
 mod program;
 mod servers;
 pub(super) mod sinks;
+mod told;
 
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
@@ -134,7 +135,8 @@ impl File<'_> {
     }
 
     fn toml<T: DeserializeOwned>(&self) -> Result<T, FileError> {
-        toml::from_str(self.text).map_err(|error| FileError::from_toml(&self.path, self.text, 1, &error))
+        toml::from_str(self.text)
+            .map_err(|error| told::told(FileError::from_toml(&self.path, self.text, 1, &error), self.text))
     }
 
     fn check_version(&self) -> Result<(), FileError> {
@@ -279,7 +281,14 @@ impl File<'_> {
         name: &Spanned<String>,
         section: &'a Section<SourceWord>,
     ) -> Result<(Vec<Address>, &'a Spanned<String>), FileError> {
-        let address = self.addresses(self.required(&section.address, "address", name)?)?;
+        let stored = self.required(&section.address, "address", name)?;
+        let address = self.addresses(stored)?;
+        if let Some(name) = address.iter().find(|address| !address.is_mail()) {
+            let shown = text::one_line(&name.email, 60);
+            return Err(self
+                .wrong(&stored.span(), format!("`{shown}` is no address of mail"))
+                .with_hint("write it as [\"Sam Hill <sam@example.com>\"]"));
+        }
         Ok((address, self.transport_of(name, section)?))
     }
 
@@ -620,7 +629,9 @@ impl File<'_> {
         if is_command(command) {
             return Ok(command.clone());
         }
-        Err(self.wrong(&stored.span(), format!("`{key}` names no program")))
+        Err(self
+            .wrong(&stored.span(), format!("`{key}` names no program"))
+            .with_hint(format!("write it as `{key} = [\"program\", \"argument\"]`")))
     }
 
     /// Reads a path: absolute, below the home, or relative to the folder of the file.
@@ -919,17 +930,25 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_their_line_and_a_way_out() {
-        check(
-            &format!("{MAIL}[brian.x]\n"),
-            "11: unknown field `brian`, expected one of `version`, `desk`, `source`, `transport`, `brain`, `issues`, `patches`, `limits`, `approval`, `secrets`, `notify`",
-            "did you mean `brain`?",
-        );
+        check(&format!("{MAIL}[brian.x]\n"), "11: unknown key `brian`", "did you mean `brain`?");
         check(
             "[source.mail]\nkind = \"maildri\"\n",
-            "5: unknown variant `maildri`, expected one of `maildir`, `folder`, `imap`, `hub`, `forgejo`, `github`, `program`",
+            "5: `kind` cannot be `maildri`",
             "did you mean `maildir`?",
         );
-        check("[source.mail]\npath = \"x\"\n", "4: missing field `kind`", "");
+        check(
+            "[source.mail]\npath = \"x\"\n",
+            "4: the key `kind` is missing",
+            "a source is of kind `maildir`, `folder`, `imap`, `hub`, `forgejo`, `github` or `program`",
+        );
+        let elsewhere =
+            "answers do not go there; tasks do, by a section of their own: [issues] with `kind = \"rest\"`";
+        check("[transport.x]\nkind = \"rest\"\nurl = \"u\"\n", "5: `kind` cannot be `rest`", elsewhere);
+        check(
+            &MAIL.replace("Sam Hill <sam@example.com>", "nobody"),
+            "7: `nobody` is no address of mail",
+            "write it as [\"Sam Hill <sam@example.com>\"]",
+        );
         check(
             "[source.\"a b\"]\nkind = \"hub\"\n",
             "4: `a b` cannot be a name",
@@ -968,7 +987,11 @@ mod tests {
             "",
         );
         check(&format!("{HUB}page = 0\n"), "8: `page` is not a number from 1 to 1000", "");
-        check("[transport.post]\nkind = \"sendmail\"\ncommand = []\n", "6: `command` names no program", "");
+        check(
+            "[transport.post]\nkind = \"sendmail\"\ncommand = []\n",
+            "6: `command` names no program",
+            "write it as `command = [\"program\", \"argument\"]`",
+        );
         check(
             "[limits]\nsends_per_hour_max = -1\n",
             "5: `sends_per_hour_max` is not a number from 0 to 100000",
@@ -1034,7 +1057,7 @@ mod tests {
     #[test]
     fn a_wrong_setting_of_a_model_is_named_with_its_line() {
         for (line, wrong, hint) in [
-            ("url = \"x\"", "8: duplicate key", ""),
+            ("url = \"x\"", "8: `url` is there twice", "keep one of the two"),
             ("key = \"s3cr3t\"", "8: `key` is not a reference to a secret", SECRET_FORMS),
             ("retries = 11", "8: `retries` is not a number from 0 to 10", ""),
             ("concurrency = 0", "8: `concurrency` is not a number from 1 to 64", ""),
@@ -1056,7 +1079,11 @@ mod tests {
                 "the language models here are `local`",
             ),
             ("shadow = \"local\"", "8: `local` cannot be its own shadow", "name another brain of the wiring"),
-            ("tunnel = []", "8: `tunnel` names no program", ""),
+            (
+                "tunnel = []",
+                "8: `tunnel` names no program",
+                "write it as `tunnel = [\"program\", \"argument\"]`",
+            ),
             (
                 "environment = [\"a=b\"]",
                 "8: `environment` is a list of names in capitals, digits and `_`",
@@ -1126,7 +1153,7 @@ mod tests {
         }
         check(
             &format!("{HUB}[source.hub.paths]\nhelth = \"/up\"\n"),
-            "9: unknown field `helth`, expected one of `health`, `messages`, `read`, `thread`, `progress`",
+            "9: unknown key `helth`",
             "did you mean `health`?",
         );
         check(

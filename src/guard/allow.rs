@@ -146,7 +146,10 @@ impl Allowances {
                 .unwrap_or_else(|| FileError::from_toml(path, file, 1, &error))
         })?;
         if stored.version != VERSION {
-            let other = || FileError::new(path, format!("version {} is not known", stored.version));
+            let other = || {
+                let what = format!("version {} of this list is not known", stored.version);
+                FileError::new(path, what).with_hint(format!("the version is {VERSION}"))
+            };
             return Err(version::newer(path, file, 1, VERSION).unwrap_or_else(other));
         }
         let lines = stored.allow.into_iter().enumerate();

@@ -134,8 +134,8 @@ fn a_desk_in_another_folder_goes_on_there_and_its_hooks_look_where_it_was() {
     let mut desk = desk();
     play(&desk, "mv ../drafts ../desk; cd ../desk; yes");
     assert_snapshot!(desk.seen(), @"
-    2> error: ~/drafts is not a folder
-    2> error: ~/drafts is not a folder
+    2> error: there is no folder ~/drafts
+    2> error: there is no folder ~/drafts
     ");
     desk.moves_to("desk");
     desk.drafts(&["send"]);
@@ -162,10 +162,11 @@ fn without_main_nothing_is_sent() {
 fn a_policy_that_cannot_be_read_sends_nothing() {
     let desk = desk();
     play(&desk, "policy 'approvers = 3'; yes");
-    assert_snapshot!(check_refused(&desk), @"
-    2> error: drafts.toml:2: invalid type: integer `3`, expected a sequence
+    assert_snapshot!(check_refused(&desk), @r#"
+    2> error: drafts.toml:2: `approvers` is not a list
+    2> hint: write it as `approvers = ["..."]`
     exit 128
-    ");
+    "#);
     play(&desk, "policy ''; git drafts send");
     check_delivered(&desk, 1);
 }
@@ -174,13 +175,14 @@ fn a_policy_that_cannot_be_read_sends_nothing() {
 fn a_stranger_cannot_stop_all_with_a_policy_that_cannot_be_read() {
     let desk = desk();
     play(&desk, "printf 'approvers = 3' >drafts.toml; kim quiet commit -qam policy; yes");
-    assert_snapshot!(desk.seen(), @"
-    2> warning: git-drafts: drafts.toml:1: invalid type: integer `3`, expected a sequence
+    assert_snapshot!(desk.seen(), @r#"
+    2> warning: git-drafts: drafts.toml:1: `approvers` is not a list
+    2> hint: write it as `approvers = ["..."]`
     2> warning: the policy before stays in force: commit [abbrev] changes drafts.toml, and kim@example.com is not an approver
     2> hint: look at `git log -p drafts.toml`; to accept it, commit a change of it yourself
     2> To out
     2>  * [sent]      rnjk -> Ada Brown  Re: where is my invoice?
-    ");
+    "#);
     check_delivered(&desk, 1);
 }
 

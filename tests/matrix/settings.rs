@@ -228,8 +228,8 @@ pub fn told(rows: &str) {
         hint: take it off `drafts/` in .git/info/attributes and .gitattributes; then `git add --renormalize drafts`
         ! [held]      rnjk  the attribute `filter` is set on it, so what you see is not what would be sent
     filter in .git/info/attributes that spoils the front matter: never
-        ! [held]      rnjk  drafts/rnjkmjrz-re-where-is-my-invoice.md:6: unknown field `DRAFT`, expected one of `status`, `to`, `cc`, `subject`, `send_after`, `attach`, `task`, `draft`
-        ! [held]      zkvj  drafts/zkvjmhlp-re-why-is-the-sky-blue.md:6: unknown field `DRAFT`, expected one of `status`, `to`, `cc`, `subject`, `send_after`, `attach`, `task`, `draft`
+        ! [held]      rnjk  drafts/rnjkmjrz-re-where-is-my-invoice.md:6: unknown key `DRAFT`
+        ! [held]      zkvj  drafts/zkvjmhlp-re-why-is-the-sky-blue.md:6: unknown key `DRAFT`
     ident in .git/info/attributes: never
         ! [held]      rnjk  the attribute `ident` is set on it, so what you see is not what would be sent
         hint: take it off `drafts/` in .git/info/attributes and .gitattributes; then `git add --renormalize drafts`

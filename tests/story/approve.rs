@@ -325,7 +325,7 @@ fn an_unknown_key_is_named_with_its_line() {
     desk.edit("invoice", "subject = ", "sujbect = ").approve("invoice");
     let seen = check_held(&desk, "unknown");
     assert_snapshot!(seen, @"
-    2> error: drafts/rnjkmjrz-re-where-is-my-invoice.md:4: unknown field `sujbect`, expected one of `status`, `to`, `cc`, `subject`, `send_after`, `attach`, `task`, `draft`
+    2> error: drafts/rnjkmjrz-re-where-is-my-invoice.md:4: unknown key `sujbect`
     2> hint: did you mean `subject`?
     exit 1
     ");
@@ -335,7 +335,7 @@ fn an_unknown_key_is_named_with_its_line() {
 
     Unclear, so nothing is sent:
       (mend or delete the file, and commit)
-    	rnjk  drafts/rnjkmjrz-re-where-is-my-invoice.md:4: unknown field `sujbect`, expected one of `status`, `to`, `cc`, `subject`, `send_after`, `attach`, `task`, `draft` (did you mean `subject`?)
+    	rnjk  drafts/rnjkmjrz-re-where-is-my-invoice.md:4: unknown key `sujbect` (did you mean `subject`?)
     ");
 }
 

@@ -539,7 +539,7 @@ fn a_draft_that_a_person_broke_is_named_with_its_line_and_not_sent() {
     error: drafts/rnjkmjrz-the-export-is-empty.md:40: a second section of task `export`
     error: drafts/rnjkmjrz-the-export-is-empty.md:36: a text that belongs to no task
     error: drafts/rnjkmjrz-the-export-is-empty.md:21: the label `urgent` is not on the policy's list
-    error: drafts/rnjkmjrz-the-export-is-empty.md:21: unknown field `label`, expected one of `key`, `title`, `labels`, `depends_on`
+    error: drafts/rnjkmjrz-the-export-is-empty.md:21: unknown key `label`
     error: drafts/rnjkmjrz-the-export-is-empty.md:3: `to` is for answers, and nobody is written to by this
     error: drafts/rnjkmjrz-the-export-is-empty.md:44: `TODO` still stands in the text
     error: drafts/rnjkmjrz-the-export-is-empty.md:7: a draft with action `reply` has no tasks

@@ -35,3 +35,4 @@ mod told;
 mod undo;
 mod versions;
 mod waiting;
+mod words;

@@ -607,7 +607,7 @@ fn a_word_that_is_taken_back_counts_no_more() {
     // A list with a mistake is no list, and neither is one that others may write.
     fs::write(&list, text.replace("scope = ", "scoop = ")).unwrap();
     desk.send();
-    assert!(desk.seen().contains("allow.toml:9: unknown field `scoop`"), "{}", desk.seen());
+    assert!(desk.seen().contains("allow.toml:9: unknown key `scoop`"), "{}", desk.seen());
     fs::write(&list, &text).unwrap();
     fs::set_permissions(&list, fs::Permissions::from_mode(0o622)).unwrap();
     desk.send();

@@ -106,7 +106,7 @@ fn of_several_drafts_none_is_changed_where_one_cannot_be() {
     let before = all(&desk);
     desk.drafts(&["approve", &desk.id("my-invoice"), &desk.id("sky")]).fails(128);
     assert_snapshot!(desk.seen(), @"
-    2> error: drafts/rlrwwxjn-re-why-is-the-sky-blue.md: the answer is empty
+    2> error: drafts/rlrwwxjn-re-why-is-the-sky-blue.md:17: the answer is empty
     2> hint: mend it first: `git drafts edit rlrwwxjn`
     exit 128
     ");

@@ -3,7 +3,6 @@
 use std::fs;
 
 use insta::assert_snapshot;
-use regex::Regex;
 use serde_json::Value;
 
 use crate::support::desk::Desk;
@@ -409,7 +408,7 @@ fn a_mistake_in_the_catalogue_is_named_with_its_line_and_nothing_is_lost() {
     let before = desk.state();
     desk.drafts(&["tick"]).fails(128);
     assert_snapshot!(desk.seen(), @"
-    2> error: routes.toml:5: unknown field `mtach`, expected one of `id`, `match`, `answer`, `action`, `why`, `tier`, `confidence`, `brain`
+    2> error: routes.toml:5: unknown key `mtach`
     2> hint: did you mean `match`?
     exit 128
     ");
@@ -424,11 +423,13 @@ fn a_mistake_in_the_policy_is_named_with_its_line_and_nothing_is_sent() {
     desk.drafts(&["tick"]).fails(128);
     assert_snapshot!(desk.seen(), @"
     2> error: drafts.toml:4: unknown gate `aprove`
+    2> hint: did you mean `approve`?
     exit 128
     ");
     desk.approve("invoice").commit_quietly("yes").drafts(&["send"]).fails(128);
     assert_snapshot!(desk.seen(), @"
     2> error: drafts.toml:4: unknown gate `aprove`
+    2> hint: did you mean `approve`?
     exit 128
     ");
     assert_eq!(desk.sent(), []);
@@ -456,10 +457,8 @@ fn a_mistake_in_the_wiring_is_named_with_its_line() {
     let bad = good.replace("transport = \"out\"", "transprt = \"out\"");
     fs::write(desk.home().join(".config/git-drafts/config.toml"), bad).unwrap();
     desk.drafts(&["tick"]).fails(128);
-    // Every kind brings keys of its own.
-    let seen = Regex::new("(one of `kind`), .*").unwrap().replace(&desk.seen(), "$1, ...").into_owned();
-    assert_snapshot!(seen, @"
-    2> error: ~/.config/git-drafts/config.toml:10: unknown field `transprt`, expected one of `kind`, ...
+    assert_snapshot!(desk.seen(), @"
+    2> error: ~/.config/git-drafts/config.toml:10: unknown key `transprt`
     2> hint: did you mean `transport`?
     exit 128
     ");

@@ -57,7 +57,9 @@ impl File<'_> {
             None => Ok(Map::new()),
             Some(body) => match program::json(body.get_ref()) {
                 Some(serde_json::Value::Object(object)) => Ok(object),
-                Some(_) | None => Err(self.wrong(&body.span(), "a body is a table")),
+                Some(_) | None => Err(self
+                    .wrong(&body.span(), "what else is sent is not a table")
+                    .with_hint("write it as `{ name = \"value\" }`")),
             },
         };
         Ok(Bodies {

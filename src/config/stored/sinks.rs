@@ -193,8 +193,8 @@ mod tests {
         check("[issues]\ntimeout_seconds = 0\n", "5: `timeout_seconds` is not a number from 1 to 600", "");
         check(
             "[issues]\nkind = \"jira\"\n",
-            "5: unknown variant `jira`, expected one of `null`, `rest`, `forgejo`, `github`",
-            "",
+            "5: `kind` cannot be `jira`",
+            "it can be `null`, `rest`, `forgejo`, `github`",
         );
         let secret = wiring("[issues]\ntoken = \"s3cr3t\"\n").unwrap_err();
         assert!(secret.to_string().ends_with("5: `token` is not a reference to a secret"), "{secret}");
@@ -215,7 +215,11 @@ mod tests {
         };
         assert_eq!(patches(""), Path::new("/home/sam/drafts"));
         assert_eq!(patches("repository = \"~/site\"\n"), Path::new("/home/sam/site"));
-        check("[patches]\n", "4: missing field `files`", "");
+        check(
+            "[patches]\n",
+            "4: the key `files` is missing",
+            "add the files that may be changed: `files = [\"routes.toml\"]`",
+        );
         check(
             "[patches]\nfiles = []\n",
             "5: `files` is not a list of 1 to 20 files",
