@@ -8,24 +8,24 @@
 //! written by anybody else stops all sending: without memory nobody knows what was sent.
 
 mod continuity;
+mod tip;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use self::continuity::{Growth, continuity, growth, remember, remembered};
+use self::tip::{ATTEMPTS, Next, finish, make_branch, write_lock};
 use crate::entry::Entry;
 use crate::error::{FileError, Hint};
-use crate::git::lock::OwnLock;
+use crate::git::moving::{self, Moving};
 use crate::git::objects::{Batch, Changes};
-use crate::git::{GitError, Head, LEDGER, Repository, Swap, landing};
+use crate::git::{GitError, Head, LEDGER, Repository, Swap};
 use crate::id::{DraftId, ObjectId};
 use crate::message::sha256_hex;
 use crate::version;
@@ -36,12 +36,6 @@ const OPEN: &str = "open";
 const POLICY: &str = "policy";
 const SENDERS: &str = "senders";
 const CLONE_FILE: &str = "clone";
-
-/// Is there while a process of ours moves the branch.
-const MOVING_FILE: &str = "ledger.moving";
-
-/// How often an append is tried while others append or hold the branch's lock.
-const ATTEMPTS: usize = 200;
 
 /// Why the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -164,13 +158,13 @@ pub struct Ledger<'r> {
     desk_id: String,
 }
 
-/// A new tip of the ledger that is in a batch, and not yet on the branch.
-#[derive(Clone, Debug)]
-pub struct Staged {
+/// A new tip of the ledger that is in a batch, and not yet on the branch; nobody else adds meanwhile.
+pub struct Staged<'r> {
     from: ObjectId,
-    commit: ObjectId,
+    next: Next<'r>,
     /// The drafts whose notes are in it.
     added: BTreeSet<DraftId>,
+    _writing: File,
 }
 
 impl<'r> Ledger<'r> {
@@ -191,16 +185,16 @@ impl<'r> Ledger<'r> {
         let tree = batch.tree(None, &files)?;
         let commit = batch.commit(tree, &[], &message("ledger: begin"), now);
         let _written = batch.write()?;
-        repository.flush()?;
-        let _writing = write_lock(repository)?;
-        for _ in 0..ATTEMPTS {
-            match move_branch(repository, None, commit, "git-drafts: init")? {
-                Swap::Done => return Ok(desk_id),
-                Swap::Lost if repository.tip(LEDGER)?.is_some() => break,
-                Swap::Lost => {}
-            }
-        }
-        Err(LedgerError::Locked)
+        make_branch(repository, commit, "git-drafts: init")?;
+        Ok(desk_id)
+    }
+
+    /// Makes the branch of a ledger that a remote has.
+    ///
+    /// # Errors
+    /// Where the branch exists already, by anybody's hand.
+    pub fn adopt(repository: &Repository, tip: ObjectId) -> Result<()> {
+        make_branch(repository, tip, "git-drafts: taken from the remote")
     }
 
     /// Returns the desk's id, which every clone of it shares; none where there is no ledger.
@@ -258,8 +252,9 @@ impl<'r> Ledger<'r> {
             let tree = batch.tree(Some(snapshot.tree), &Changes::from([(path, Some(file))]))?;
             let commit = batch.commit(tree, &[snapshot.tip], &message("ledger: another clone"), now);
             let _written = batch.write()?;
+            let moving = Moving::begin(repository, LEDGER, commit)?;
             repository.flush()?;
-            if move_branch(repository, Some(snapshot.tip), commit, "git-drafts: take over")? == Swap::Done {
+            if finish(moving, Some(snapshot.tip), "git-drafts: take over")? == Swap::Done {
                 return Ok(());
             }
         }
@@ -300,10 +295,13 @@ impl<'r> Ledger<'r> {
         remembered(state).ok().flatten()
     }
 
-    /// Removes the lock file of the branch that a process of ours died with; tells whether there was one.
-    pub fn remove_stale_lock(repository: &Repository) -> Result<bool> {
-        let _writing = write_lock(repository)?;
-        Ok(landing::remove_own_ref_lock(repository, LEDGER)?)
+    /// Removes what a process of ours left that died while it moved the branch, git's lock of it above all.
+    pub fn heal(repository: &Repository) -> Result<()> {
+        if moving::is_begun(repository, LEDGER)? {
+            let _writing = write_lock(repository)?;
+            moving::remove_left(repository, LEDGER)?;
+        }
+        Ok(())
     }
 
     /// Returns the desk's own id, eight hex digits.
@@ -328,62 +326,58 @@ impl<'r> Ledger<'r> {
         for _ in 0..ATTEMPTS {
             self.refuse_if_rewound()?;
             let mut batch = Batch::new(self.repository);
-            let staged = stage_on(&self.snapshot()?, &mut batch, notes, subject, now)?;
-            if staged.added.is_empty() {
-                return Ok(staged.added);
+            let snapshot = self.snapshot()?;
+            let (commit, added) = stage_on(&snapshot, &mut batch, notes, subject, now)?;
+            if added.is_empty() {
+                return Ok(added);
             }
             let _written = batch.write()?;
+            let next = Next::write(self.repository, &self.state, commit)?;
             self.repository.flush()?;
-            if self.swap(&staged, subject)? {
-                return Ok(staged.added);
+            if next.finish(snapshot.tip, subject)? {
+                return Ok(added);
             }
         }
         Err(LedgerError::Locked)
     }
 
-    /// Adds the objects of a new tip to a batch that others share.
+    /// Adds the objects of a new tip to a batch that others share, and keeps others from adding until it is
+    /// committed.
     pub fn stage(
         &self,
         batch: &mut Batch<'_>,
         notes: &[Note],
         subject: &str,
         now: Timestamp,
-    ) -> Result<Staged> {
-        stage_on(&self.snapshot()?, batch, notes, subject, now)
+    ) -> Result<Staged<'r>> {
+        let writing = write_lock(self.repository)?;
+        self.refuse_if_rewound()?;
+        let snapshot = self.snapshot()?;
+        let (commit, added) = stage_on(&snapshot, batch, notes, subject, now)?;
+        let next = Next::write(self.repository, &self.state, commit)?;
+        Ok(Staged { from: snapshot.tip, next, added, _writing: writing })
     }
 
     /// Moves the branch to a staged tip whose batch is written and flushed, and returns the drafts whose notes
     /// were added; where somebody was faster, adds the notes anew.
     pub fn commit_staged(
         &self,
-        staged: Staged,
+        staged: Staged<'_>,
         notes: &[Note],
         subject: &str,
         now: Timestamp,
     ) -> Result<BTreeSet<DraftId>> {
-        {
-            let _writing = write_lock(self.repository)?;
-            self.refuse_if_rewound()?;
-            if self.swap(&staged, subject)? {
-                return Ok(staged.added);
-            }
+        let Staged { from, next, added, _writing: writing } = staged;
+        if next.finish(from, subject)? {
+            return Ok(added);
         }
+        drop(writing);
         self.append(notes, subject, now)
     }
 
     /// Keeps a policy readable for as long as a draft that it judged.
     pub fn policy_path(policy: ObjectId) -> String {
         format!("{POLICY}/{policy}.toml")
-    }
-
-    fn swap(&self, staged: &Staged, subject: &str) -> Result<bool> {
-        match move_branch(self.repository, Some(staged.from), staged.commit, subject)? {
-            Swap::Done => {
-                remember(&self.state, staged.commit)?;
-                Ok(true)
-            }
-            Swap::Lost => Ok(false),
-        }
     }
 
     /// Refuses to add to a branch that somebody has rewound since this ledger was opened: what is decided
@@ -436,33 +430,6 @@ fn has_lost_something(repository: &Repository, state: &Path) -> Result<()> {
 fn is_unreadable(repository: &Repository, _: &Path) -> Result<()> {
     let snapshot = Snapshot::of(repository)?;
     snapshot.open_ids()?.iter().try_for_each(|id| snapshot.story(id).map(|_| ()))
-}
-
-/// Takes the lock that every writer of the branch holds while it moves it.
-fn write_lock(repository: &Repository) -> Result<File> {
-    Ok(repository.lock(OwnLock::Ledger)?)
-}
-
-/// Moves the branch; the caller holds the write lock.
-///
-/// Where somebody has git's own lock of it, that one is waited for; it is taken away only if a note says that
-/// a process of ours died while it moved the branch, for `git gc` and `git fetch` take the same lock.
-fn move_branch(repository: &Repository, from: Option<ObjectId>, to: ObjectId, why: &str) -> Result<Swap> {
-    let note = repository.own_dir().join(MOVING_FILE);
-    let failed = |error| LedgerError::State { path: note.clone(), error };
-    let one_died = note.try_exists().map_err(failed)?;
-    if !one_died {
-        fs::write(&note, "").map_err(failed)?;
-    }
-    let swap = repository.swap(LEDGER, from, to, why)?;
-    let may_be_ours = one_died && swap == Swap::Lost;
-    if !may_be_ours {
-        landing::remove(&note)?;
-    }
-    if swap == Swap::Lost && !(may_be_ours && landing::remove_own_ref_lock(repository, LEDGER)?) {
-        thread::sleep(Duration::from_millis(10));
-    }
-    Ok(swap)
 }
 
 /// The ledger at one moment.
@@ -650,7 +617,7 @@ fn stage_on(
     notes: &[Note],
     subject: &str,
     now: Timestamp,
-) -> Result<Staged> {
+) -> Result<(ObjectId, BTreeSet<DraftId>)> {
     let mut changes = Changes::new();
     let mut counts: BTreeMap<&DraftId, usize> = BTreeMap::new();
     let mut added = BTreeSet::new();
@@ -681,7 +648,7 @@ fn stage_on(
     }
     let tree = batch.tree(Some(snapshot.tree), &changes)?;
     let commit = batch.commit(tree, &[snapshot.tip], &message(subject), now);
-    Ok(Staged { from: snapshot.tip, commit, added })
+    Ok((commit, added))
 }
 
 /// A ledger commit's message; the nonce keeps two machines from ever making the same commit.
@@ -735,6 +702,9 @@ struct LedgerHead {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+    use std::time::Duration;
+
     use super::continuity::TIP_FILE;
     use super::*;
     use crate::entry::Fact;
@@ -893,9 +863,10 @@ mod tests {
         // It may be a living git's, which holds it as long as it likes.
         let refused = ledger.append(&[note("kqzmwvst", Fact::Sending)], "x", now());
         assert!(matches!(refused, Err(LedgerError::Locked)) && lock.exists(), "{refused:?}");
-        fs::write(bed.repository.own_dir().join(MOVING_FILE), "").unwrap();
+        // The lock of one that died is a link to what it had prepared.
+        fs::hard_link(&lock, bed.repository.own_dir().join("ledger.next")).unwrap();
         ledger.append(&[note("kqzmwvst", Fact::Sending)], "x", now()).unwrap();
-        assert!(!lock.exists() && !bed.repository.own_dir().join(MOVING_FILE).exists());
+        assert!(!lock.exists() && !moving::is_begun(&bed.repository, LEDGER).unwrap());
     }
 
     #[test]

@@ -186,7 +186,7 @@ pub fn wire(repository: &Repository, wiring_path: &Path) -> Result<bool> {
 /// Takes the ledger that a remote has, makes one for a new desk, and refuses where one is missing.
 fn adopt_or_create_ledger(context: &Context, repository: &Repository) -> Result<()> {
     if let Some(remote) = repository.remote_branch("ledger")? {
-        repository.swap(LEDGER, None, remote, "git-drafts: taken from the remote")?;
+        Ledger::adopt(repository, remote)?;
         context.ui.say("took the ledger from the remote; another clone ticks and sends (see --take-over)");
         return Ok(());
     }

@@ -35,10 +35,11 @@ pub struct Settled {
 }
 
 /// Puts right what a crash left in the repository; for whoever is about to change the desk.
-pub fn heal(repository: &Repository) -> Result<Healed> {
+pub fn heal(repository: &Repository) -> std::result::Result<Healed, LedgerError> {
     let _changing = desk::lock(repository)?;
     let mut lines = landing::restarted(repository)?;
     lines.extend(landing::heal(repository)?.lines);
+    Ledger::heal(repository)?;
     Ok(Healed { lines })
 }
 
@@ -183,7 +184,7 @@ pub fn replace(
         }
         let mut batch = Batch::new(repository);
         batch.blob(policy);
-        let prepared = match landing::prepare(repository, &mut batch, changes, message, now)? {
+        let mut prepared = match landing::prepare(repository, &mut batch, changes, message, now)? {
             Prepared::Ready(prepared) => prepared,
             Prepared::Busy(busy) => return not(busy.to_string()),
             Prepared::Nothing { kept } => return not(touched(kept.first())),
@@ -235,13 +236,15 @@ pub fn land(
     landing::land(repository, changes, message, now)
 }
 
-/// What one tick writes.
+/// What a tick writes, or a sender that clears the desk.
 #[derive(Clone, Copy, Debug)]
 pub struct Bundle<'b> {
     /// The ledger's entries.
     pub notes: &'b [Note],
     /// Entries about drafts that leave the desk, noted only where the desk can be changed now.
     pub cleared: &'b [Note],
+    /// The policy that judged new drafts, which the ledger keeps.
+    pub policy: Option<&'b [u8]>,
     /// The subject of the ledger's commit.
     pub subject: &'b str,
     /// The desk's files.
@@ -255,22 +258,20 @@ pub struct Bundle<'b> {
 /// Writes the ledger first and then the desk, with one flush for both.
 ///
 /// The ledger goes first so that a draft on the desk is always remembered: where from, for whom, by
-/// which policy. A draft that is remembered and not on the desk is landed by the next run. `policy` is
-/// the policy that judged the drafts; the ledger keeps it. The answer is none where the desk was not to
-/// be changed.
+/// which policy. A draft that is remembered and not on the desk is landed by the next run. The answer is
+/// none where the desk was not to be changed.
 pub fn note_and_land(
     repository: &Repository,
     ledger: &Ledger<'_>,
     bundle: &Bundle<'_>,
-    policy: &[u8],
     now: Timestamp,
 ) -> std::result::Result<Option<Landed>, LedgerError> {
-    let Bundle { notes, cleared, subject, changes, message, hold } = *bundle;
+    let Bundle { notes, cleared, policy, subject, changes, message, hold } = *bundle;
     let _changing = desk::lock(repository)?;
     landing::heal(repository)?;
     let mut batch = Batch::new(repository);
-    batch.blob(policy);
-    let prepared = match hold {
+    policy.map(|policy| batch.blob(policy));
+    let mut prepared = match hold {
         Some(hold) => Prepared::Busy(hold.clone()),
         None => landing::prepare(repository, &mut batch, changes, message, now)?,
     };
@@ -285,7 +286,7 @@ pub fn note_and_land(
     }
     let staged = ledger.stage(&mut batch, &notes, subject, now)?;
     let _written = batch.write()?;
-    if let Prepared::Ready(landing) = &prepared {
+    if let Prepared::Ready(landing) = &mut prepared {
         landing.place()?;
     }
     repository.flush()?;

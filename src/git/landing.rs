@@ -23,6 +23,8 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::lease::lease_holder;
+use super::linked::{LinkedLock, lock_of};
+use super::moving::Moving;
 use super::objects::{Batch, Changes, blob_id};
 use super::operations::REBASE;
 use super::{
@@ -34,8 +36,7 @@ use crate::id::ObjectId;
 
 pub(crate) use heal::KEPT;
 pub use heal::{
-    Healed, heal, is_ours, leftovers, lost, note_lost, remove_finished_head_lock, remove_own_ref_lock,
-    restarted, taken_away,
+    Healed, heal, is_ours, leftovers, lost, note_lost, remove_finished_head_lock, restarted, taken_away,
 };
 pub use stage::{Staged, stage, unstage};
 
@@ -100,7 +101,7 @@ pub struct Kept {
 /// What came of preparing.
 pub enum Prepared<'r> {
     /// It can be carried out once the batch is written.
-    Ready(Landing<'r>),
+    Ready(Box<Landing<'r>>),
     /// There is nothing to change (any more).
     Nothing {
         /// What was left out.
@@ -132,6 +133,8 @@ pub struct Landing<'r> {
     changes: Vec<Change>,
     kept: Vec<Kept>,
     worktree: Option<(PathBuf, Option<Fingerprint>)>,
+    /// The branch's new file, once it is written.
+    moving: Option<Moving<'r>>,
 }
 
 /// Changes the desk by one commit, in as many attempts as a busy desk may need.
@@ -147,7 +150,7 @@ pub fn land(repository: &Repository, changes: &[Change], message: &str, now: Tim
                 let commit = repository.tip(MAIN)?.ok_or_else(no_main)?;
                 return Ok(Landed::Done { commit, kept });
             }
-            Prepared::Ready(landing) => {
+            Prepared::Ready(mut landing) => {
                 let _written = batch.write()?;
                 landing.place()?;
                 repository.flush()?;
@@ -229,18 +232,28 @@ pub fn prepare<'r>(
     }
     let tree = batch.tree(tree, &edits)?;
     let commit = batch.commit(tree, tip.as_slice(), message, now);
-    Ok(Prepared::Ready(Landing { repository, tip, commit, changes: wanted, kept, worktree }))
+    Ok(Prepared::Ready(Box::new(Landing {
+        repository,
+        tip,
+        commit,
+        changes: wanted,
+        kept,
+        worktree,
+        moving: None,
+    })))
 }
 
 impl Landing<'_> {
-    /// Puts the files into the worktree and prepares the new index; nothing in git changes yet.
+    /// Puts the files into the worktree and prepares the branch's new file and the new index; nothing in git
+    /// changes yet.
     ///
     /// Goes before the flush, so that one flush makes all of it durable.
-    pub fn place(&self) -> Result<()> {
+    pub fn place(&mut self) -> Result<()> {
         let own = self.repository.own_dir();
         fs::create_dir_all(&own).map_err(|error| unwritable_io(&own, &error))?;
         write_intent(&own, self.commit, &self.changes)?;
         reached("intent.written");
+        self.moving = Some(Moving::begin(self.repository, MAIN, self.commit)?);
         let Some((top, _)) = &self.worktree else { return Ok(()) };
         for change in &self.changes {
             if let Some(bytes) = &change.bytes {
@@ -263,14 +276,15 @@ impl Landing<'_> {
     }
 
     /// Moves the branch, with the index's lock held over it.
-    pub fn finish(self, why: &str) -> Result<Landed> {
+    pub fn finish(mut self, why: &str) -> Result<Landed> {
         let subject = why.lines().next().unwrap_or_default();
+        let moving = self.moving.take();
         let Some((top, before)) = &self.worktree else {
-            return elsewhere::finish(&self, subject);
+            return elsewhere::finish(&self, moving, subject);
         };
         let own = self.repository.own_dir();
         let index = index_path(self.repository);
-        let lock = match IndexLock::take(&own.join(INDEX_ASIDE), self.repository) {
+        let lock = match LinkedLock::take(&own.join(INDEX_ASIDE), &index) {
             Ok(lock) => {
                 reached("index.locked");
                 lock
@@ -289,12 +303,12 @@ impl Landing<'_> {
             && self.repository.head()? == Head::Branch(MAIN.to_owned())
             && self.repository.operation_under_way().is_none()
             && lease_holder(self.repository).is_none();
-        if !still || self.repository.swap(MAIN, self.tip, self.commit, subject)? == Swap::Lost {
+        if !still || self.swap(moving, subject)? == Swap::Lost {
             lock.release()?;
             self.retreat(top)?;
             return Ok(Landed::Busy(Busy::Moving));
         }
-        lock.becomes_the_index()?;
+        lock.becomes_the_target()?;
         reached("index.moved");
         remove(&own.join(INDEX_ASIDE))?;
         for change in self.changes.iter().filter(|change| change.bytes.is_none()) {
@@ -317,6 +331,11 @@ impl Landing<'_> {
             Some((top, _)) => self.retreat(top),
             None => remove(&self.repository.own_dir().join(INTENT)),
         }
+    }
+
+    /// Moves the branch, if [`Landing::place`] has prepared that.
+    fn swap(&self, moving: Option<Moving<'_>>, why: &str) -> Result<Swap> {
+        moving.map_or(Ok(Swap::Lost), |moving| moving.finish(self.tip, why))
     }
 
     /// Tells whether it takes a file away whose path is like this.
@@ -350,44 +369,6 @@ impl Landing<'_> {
             }
             Ok(())
         })
-    }
-}
-
-/// The index's lock, as a link to a file of ours so that [`heal`] knows it after a crash; given back when it
-/// is dropped, which is for the ways out that are errors.
-struct IndexLock {
-    path: PathBuf,
-    index: PathBuf,
-}
-
-impl IndexLock {
-    /// Takes the lock; `AlreadyExists` where somebody has it.
-    fn take(file: &Path, repository: &Repository) -> io::Result<Self> {
-        let index = index_path(repository);
-        let path = lock_of(&index);
-        fs::hard_link(file, &path)?;
-        Ok(Self { path, index })
-    }
-
-    /// Puts the file in the place of the index, and gives the lock back by that.
-    fn becomes_the_index(self) -> Result<()> {
-        fs::rename(&self.path, &self.index).map_err(|error| unwritable_io(&self.index, &error))?;
-        std::mem::forget(self);
-        Ok(())
-    }
-
-    /// Gives the lock back. Where that fails the file it is a link to must stay, for the lock is known by it.
-    fn release(self) -> Result<()> {
-        remove(&self.path)?;
-        std::mem::forget(self);
-        Ok(())
-    }
-}
-
-impl Drop for IndexLock {
-    fn drop(&mut self) {
-        // What cannot be removed now is known as ours by the next run.
-        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -677,12 +658,6 @@ fn entries_in_file(path: &Path) -> io::Result<usize> {
 
 fn index_path(repository: &Repository) -> PathBuf {
     repository.inner.path().join("index")
-}
-
-fn lock_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
 }
 
 /// Removes a file of ours, if it is there.

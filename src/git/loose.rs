@@ -1,13 +1,18 @@
-//! Loose objects that a power cut left without their content, or without the end of it.
+//! Loose objects, each a file of its own: those that we write, and those that a power cut left without their
+//! content, or without the end of it.
 //!
 //! git and libgit2 take the file of an object for the object: an empty one is never written again, and
 //! libgit2 reads one that ends too soon for ever. It must never delete what somebody could still read.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use flate2::{Decompress, FlushDecompress, Status};
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, Decompress, FlushDecompress, Status};
 
 use super::landing::{KEPT, remove};
 use super::{Repository, Result, unreadable_io, unwritable_io};
@@ -73,10 +78,59 @@ pub fn put_away(repository: &Repository, objects: &[Broken]) -> Result<Vec<Strin
     objects.iter().map(put).collect()
 }
 
+/// Writes an object as a file of its own, which is whole before it has its name; durable with the next flush.
+///
+/// libgit2 would look through the packs anew, twice, for each object that is new.
+pub(super) fn write(repository: &Repository, id: ObjectId, kind: &str, bytes: &[u8]) -> Result<()> {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let path = path_of(repository, id);
+    // `git gc` removes what is named like this and was left.
+    let name = format!("tmp_obj_{}_{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let aside = repository.git_dir().join("objects").join(name);
+    let written = packed(kind, bytes).and_then(|packed| write_as(&aside, &path, &packed));
+    if written.is_err() {
+        // Nobody takes it for an object.
+        let _ = fs::remove_file(&aside);
+    }
+    written.map_err(|error| unwritable_io(&path, &error))
+}
+
+fn write_as(aside: &Path, path: &Path, packed: &[u8]) -> io::Result<()> {
+    let create = || File::options().write(true).create_new(true).mode(0o444).open(aside);
+    let file = match create() {
+        // Left by a process of this number that died.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(aside)?;
+            create()
+        }
+        file => file,
+    };
+    file?.write_all(packed)?;
+    match fs::rename(aside, path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(path.parent().unwrap_or(path))?;
+            fs::rename(aside, path)
+        }
+        renamed => renamed,
+    }
+}
+
+/// Packs an object as its file has it: the type and the length, then the content, as a zlib stream.
+fn packed(kind: &str, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    write!(encoder, "{kind} {}\0", bytes.len())?;
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+fn path_of(repository: &Repository, id: ObjectId) -> PathBuf {
+    let name = id.to_string();
+    repository.git_dir().join("objects").join(&name[..2]).join(&name[2..])
+}
+
 /// Removes the loose file of an object if it is empty; tells whether it was.
 pub fn remove_if_empty(repository: &Repository, id: ObjectId) -> Result<bool> {
-    let name = id.to_string();
-    let path = repository.git_dir().join("objects").join(&name[..2]).join(&name[2..]);
+    let path = path_of(repository, id);
     let is_empty = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == 0);
     if is_empty {
         remove(&path)?;
@@ -126,11 +180,6 @@ fn ends_too_soon(mut packed: impl Read) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
-    use flate2::Compression;
-    use flate2::write::ZlibEncoder;
-
     use super::*;
 
     #[test]
@@ -138,10 +187,7 @@ mod tests {
         for length in [0, 1, 100, 70_000, 300_000] {
             let content: Vec<u8> =
                 (0..length).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-            write!(encoder, "blob {length}\0").unwrap();
-            encoder.write_all(&content).unwrap();
-            let packed = encoder.finish().unwrap();
+            let packed = packed("blob", &content).unwrap();
             assert!(!ends_too_soon(&packed[..]).unwrap(), "{length}");
             for end in [packed.len() - 1, packed.len() - 4, packed.len() / 2, 3, 1] {
                 assert!(ends_too_soon(&packed[..end]).unwrap(), "{length} cut at {end}");

@@ -8,8 +8,10 @@ pub mod health;
 pub mod hooks;
 pub mod landing;
 pub mod lease;
+mod linked;
 pub mod lock;
 pub mod loose;
+pub mod moving;
 pub mod objects;
 pub mod operations;
 pub mod program;
@@ -448,10 +450,10 @@ impl Repository {
         Ok(comparison)
     }
 
-    /// Moves a branch from one commit to another, or makes it, if nobody else did meanwhile.
+    /// Moves a branch from one commit to another, or makes it, if nobody else did meanwhile, as git does.
     ///
     /// The new commit must be flushed first ([`Repository::flush`]); the branch's own file is made
-    /// durable here. `why` goes into the reference log.
+    /// durable here. `why` goes into the reference log. For `main` and `ledger` see [`moving::Moving`].
     pub fn swap(&self, branch: &str, from: Option<ObjectId>, to: ObjectId, why: &str) -> Result<Swap> {
         let old = from.map_or(git2::Oid::ZERO_SHA1, to_oid);
         match self.inner.reference_matching(branch, to_oid(to), true, old, why) {

@@ -93,11 +93,15 @@ pub(super) fn remembered(state: &Path) -> Result<Option<ObjectId>> {
     }
 }
 
+/// What the file says of a tip.
+pub(super) fn memory(tip: ObjectId) -> String {
+    format!("{tip}\n")
+}
+
 /// Writes the tip down, durably: a new file in place of the old one.
 pub(super) fn remember(state: &Path, tip: ObjectId) -> Result<()> {
     let path = state.join(TIP_FILE);
-    durable::replace(&path, format!("{tip}\n").as_bytes())
-        .map_err(|error| LedgerError::State { path, error })?;
+    durable::replace(&path, memory(tip).as_bytes()).map_err(|error| LedgerError::State { path, error })?;
     reached("tip.remembered");
     Ok(())
 }

@@ -95,9 +95,10 @@ fn about_to_send() -> Desk {
 #[test]
 fn who_died_while_taking_over_is_in_nobodys_way() {
     let desk = about_to_send();
-    // What a death in the middle of moving the branch leaves: git's own lock of it, and our note.
-    std::fs::write(desk.path(".git/refs/heads/ledger.lock"), "").unwrap();
-    std::fs::write(desk.path(".git/drafts/ledger.moving"), "").unwrap();
+    // What a death in the middle of moving the branch leaves: git's own lock of it, which is a file of ours.
+    std::fs::write(desk.path(".git/drafts/ledger.next"), "").unwrap();
+    std::fs::hard_link(desk.path(".git/drafts/ledger.next"), desk.path(".git/refs/heads/ledger.lock"))
+        .unwrap();
     desk.drafts(&["init", "--take-over"]).succeeds();
     desk.send();
     assert_eq!(times_posted(&desk, &stories(&desk).into_keys().next().unwrap()), 1);

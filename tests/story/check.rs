@@ -378,8 +378,9 @@ fn whoever_keeps_the_senders_lock_is_named() {
 #[test]
 fn a_lock_of_the_ledger_that_we_left_is_removed() {
     let desk = with_answer();
-    fs::write(desk.path(".git/refs/heads/ledger.lock"), "").unwrap();
-    age(&desk, ".git/refs/heads/ledger.lock", 5);
+    // A lock of ours is a link to the file that the branch was to become.
+    fs::write(desk.path(".git/drafts/ledger.next"), "").unwrap();
+    fs::hard_link(desk.path(".git/drafts/ledger.next"), desk.path(".git/refs/heads/ledger.lock")).unwrap();
     assert!(wrong(&desk).starts_with("lock.stale wrong:"), "{}", wrong(&desk));
     assert_snapshot!(mended(&desk), @"lock.stale mended: removed ~/drafts/.git/refs/heads/ledger.lock, which a dead process left");
 }

@@ -23,9 +23,6 @@ use crate::ui::span;
 /// A lock that nobody alive can hold is dead when it is older than this: no git works for so long on one.
 const DEAD_AFTER: Duration = Duration::from_mins(10);
 
-/// A lock of ours is dead when it is older than this and its writer's own lock is free.
-const OURS_DEAD_AFTER: Duration = Duration::from_secs(1);
-
 /// What is known about a lock.
 #[derive(Clone, Copy, Debug)]
 struct Facts {
@@ -158,15 +155,15 @@ fn locks(look: &Look<'_>, report: &mut Report) {
 
 fn is_ours(look: &Look<'_>, lock: &Lock) -> bool {
     let repository = &look.session.repository;
-    let is_ledgers = lock.path == repository.git_dir().join(format!("{LEDGER}.lock"));
+    // Without that lock somebody moves the ledger right now.
     let nobody_writes = || repository.try_lock(OwnLock::Ledger).is_ok_and(|lock| lock.is_some());
-    landing::is_ours(repository, &lock.path) || (is_ledgers && lock.age >= OURS_DEAD_AFTER && nobody_writes())
+    landing::is_ours(repository, &lock.path) && nobody_writes()
 }
 
 fn remove(look: &Look<'_>, lock: &Lock, whose: Whose) -> super::super::Result<()> {
     let repository = &look.session.repository;
     if whose == Whose::Ours && lock.path == repository.git_dir().join(format!("{LEDGER}.lock")) {
-        Ledger::remove_stale_lock(repository)?;
+        Ledger::heal(repository)?;
         return Ok(());
     }
     let _changing = desk::lock(repository)?;

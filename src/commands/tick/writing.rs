@@ -40,12 +40,13 @@ impl Tick<'_> {
         let bundle = Bundle {
             notes: &notes,
             cleared: &cleared,
+            policy: Some(&self.policy_bytes),
             subject: &ledger_subject,
             changes: &changes,
             message: &message,
             hold: hold.as_ref(),
         };
-        let landed = settle::note_and_land(repository, self.ledger, &bundle, &self.policy_bytes, now)?;
+        let landed = settle::note_and_land(repository, self.ledger, &bundle, now)?;
         if !matches!(landed, Some(Landed::Done { .. })) {
             // The desk was not to be changed now: the next tick finds the same.
             self.rows.retain(|row| !matches!(row.outcome, Outcome::Superseded | Outcome::Expired));

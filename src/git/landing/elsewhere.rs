@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{
-    Busy, INDEX_HELD, INTENT, IndexLock, Landed, Landing, Result, heal, index_path, lock_of, remove,
+    Busy, INDEX_HELD, INTENT, Landed, Landing, LinkedLock, Moving, Result, heal, index_path, lock_of, remove,
     unwritable_io,
 };
 use crate::failpoint::reached;
@@ -28,15 +28,15 @@ const SWITCH_WAIT_MAX: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Moves the branch, and forgets the intent.
-pub fn finish(landing: &Landing<'_>, subject: &str) -> Result<Landed> {
+pub fn finish(landing: &Landing<'_>, moving: Option<Moving<'_>>, subject: &str) -> Result<Landed> {
     let repository = landing.repository;
     let landed = if repository.worktree().is_none() {
-        swap(landing, subject)?
+        swap(landing, moving, subject)?
     } else {
         with_index_locked(repository, || {
             let moves =
                 repository.head()? == Head::Branch(MAIN.to_owned()) || repository.is_rebasing(MAIN)?;
-            if moves { Ok(Landed::Busy(Busy::Moving)) } else { swap(landing, subject) }
+            if moves { Ok(Landed::Busy(Busy::Moving)) } else { swap(landing, moving, subject) }
         })?
     };
     if let (Landed::Done { .. }, Some(_)) = (&landed, repository.worktree()) {
@@ -46,8 +46,8 @@ pub fn finish(landing: &Landing<'_>, subject: &str) -> Result<Landed> {
     Ok(landed)
 }
 
-fn swap(landing: &Landing<'_>, subject: &str) -> Result<Landed> {
-    match landing.repository.swap(MAIN, landing.tip, landing.commit, subject)? {
+fn swap(landing: &Landing<'_>, moving: Option<Moving<'_>>, subject: &str) -> Result<Landed> {
+    match landing.swap(moving, subject)? {
         Swap::Done => Ok(Landed::Done { commit: landing.commit, kept: landing.kept.clone() }),
         Swap::Lost => Ok(Landed::Busy(Busy::Moving)),
     }
@@ -57,7 +57,7 @@ fn swap(landing: &Landing<'_>, subject: &str) -> Result<Landed> {
 fn with_index_locked(repository: &Repository, act: impl FnOnce() -> Result<Landed>) -> Result<Landed> {
     let held = repository.own_dir().join(INDEX_HELD);
     fs::write(&held, "").map_err(|error| unwritable_io(&held, &error))?;
-    let landed = match IndexLock::take(&held, repository) {
+    let landed = match LinkedLock::take(&held, &index_path(repository)) {
         Ok(lock) => {
             reached("elsewhere.locked");
             let landed = act();

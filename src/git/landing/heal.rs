@@ -6,21 +6,19 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, SystemTime};
 
 use super::{
-    Change, Content, Fingerprint, INDEX_ASIDE, INDEX_HELD, INTENT, IndexLock, content, gone_path, holds,
+    Change, Content, Fingerprint, INDEX_ASIDE, INDEX_HELD, INTENT, LinkedLock, content, gone_path, holds,
     index_entry, index_path, lock_of, open_index, place_file, remove, replace, take_away, write_index_aside,
 };
 use crate::failpoint::reached;
-use crate::git::loose;
+use crate::git::linked::same_file;
 use crate::git::objects::{blob_id, remove_dead_keeps};
 use crate::git::{
-    Head, MAIN, Repository, Result, from_oid, no_index, unreadable_io, unwritable, unwritable_io,
+    Head, LEDGER, MAIN, Repository, Result, from_oid, no_index, unreadable_io, unwritable, unwritable_io,
 };
+use crate::git::{loose, moving};
 use crate::id::ObjectId;
 
 /// The paths of drafts that a half-done landing took away again.
@@ -31,9 +29,6 @@ pub(crate) const KEPT: &str = "kept-";
 
 /// The start of the machine at which was looked for what a power cut left.
 const BOOT: &str = "boot";
-
-/// A reference lock that is empty and older than this was left by a process that died.
-const STALE_LOCK: Duration = Duration::from_millis(300);
 
 /// What [`heal`] put right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,14 +95,14 @@ pub fn heal(repository: &Repository) -> Result<Healed> {
     remove(&held)?;
     // libgit2 writes the copy under a lock of its own.
     remove(&lock_of(&aside))?;
-    let Some((commit, changes)) = intent else {
+    if moving::remove_left(repository, MAIN)? {
+        healed.lines.push("removed the lock of `main` of a landing that was cut off".to_owned());
+    }
+    let Some((_, changes)) = intent else {
         // One that a power cut left empty.
         remove(&own.join(INTENT))?;
         return Ok(healed);
     };
-    if remove_stale_ref_lock(repository, MAIN, commit)? {
-        healed.lines.push("removed the lock of `main` of a landing that was cut off".to_owned());
-    }
     if landed {
         note_gone(repository, tip, &changes)?;
     }
@@ -225,55 +220,12 @@ fn bring_back(own: &Path, top: &Path, changes: &[Intended]) -> Result<Vec<String
     Ok(healed)
 }
 
-/// Removes the lock file of a branch that a process of ours died with.
-///
-/// A lock that is old and empty, or that holds the commit of an intent, is nobody's who still works.
-fn remove_stale_ref_lock(repository: &Repository, branch: &str, ours: ObjectId) -> Result<bool> {
-    let lock = lock_of(&repository.git_dir().join(branch));
-    // Not for ever: by a clock that was set back it stays young.
-    for _ in 0..100 {
-        let content = match fs::read_to_string(&lock) {
-            Ok(content) => content,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(unreadable_io(&lock, &error)),
-        };
-        let ours = content.trim_end() == ours.to_string();
-        if ours || (content.is_empty() && is_old(&lock)) {
-            remove(&lock)?;
-            return Ok(true);
-        }
-        if !content.is_empty() {
-            return Ok(false);
-        }
-        // It says soon whose it is: nobody looks again when the intent is gone.
-        thread::sleep(Duration::from_millis(10));
-    }
-    Ok(false)
-}
-
 /// Removes the lock of `HEAD` that is `HEAD` itself: libgit2 makes a new one by a link to its lock, and the
 /// lock stays if that is the last thing that it does.
 pub fn remove_finished_head_lock(repository: &Repository) -> Result<()> {
     let head = repository.git_dir().join("HEAD");
     let lock = lock_of(&head);
     if same_file(&head, &lock)? { remove(&lock) } else { Ok(()) }
-}
-
-/// Removes the lock file of a branch that only we write, if it is older than any write of ours takes.
-///
-/// For whoever holds the lock that all writers of that branch take first.
-pub fn remove_own_ref_lock(repository: &Repository, branch: &str) -> Result<bool> {
-    let lock = lock_of(&repository.git_dir().join(branch));
-    let old = is_old(&lock);
-    if old {
-        remove(&lock)?;
-    }
-    Ok(old)
-}
-
-fn is_old(path: &Path) -> bool {
-    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE_LOCK))
 }
 
 /// Removes what a power cut left, if the machine has started anew since the last call; returns what that
@@ -298,7 +250,7 @@ pub fn leftovers(repository: &Repository) -> Vec<PathBuf> {
     let own = repository.own_dir();
     let aside = own.join(INDEX_ASIDE);
     let lock = lock_of(&aside);
-    let all = [own.join(INTENT), aside, lock, own.join(INDEX_HELD)];
+    let all = [own.join(INTENT), aside, lock, own.join(INDEX_HELD), moving::aside(repository, MAIN)];
     all.into_iter().filter(|path| path.exists()).collect()
 }
 
@@ -312,7 +264,7 @@ pub fn taken_away(repository: &Repository) -> Vec<PathBuf> {
     found
 }
 
-/// Tells whether a lock file of git's is one that a landing of ours left.
+/// Tells whether a lock file of git's is one that a landing of ours left, or a move of the ledger.
 pub fn is_ours(repository: &Repository, lock: &Path) -> bool {
     let own = repository.own_dir();
     if *lock == lock_of(&index_path(repository)) {
@@ -320,10 +272,10 @@ pub fn is_ours(repository: &Repository, lock: &Path) -> bool {
             .iter()
             .any(|name| same_file(&own.join(name), lock).unwrap_or(false));
     }
-    let Ok(Some((commit, _))) = read_intent(&own) else { return false };
-    let content = fs::read_to_string(lock).unwrap_or_default();
-    *lock == lock_of(&repository.git_dir().join(MAIN))
-        && (content.is_empty() || content.trim_end() == commit.to_string())
+    [MAIN, LEDGER].into_iter().any(|branch| {
+        *lock == lock_of(&repository.git_dir().join(branch))
+            && moving::is_left(repository, branch).unwrap_or(false)
+    })
 }
 
 /// What [`heal_worktree`] did.
@@ -400,10 +352,10 @@ fn heal_worktree(
         Err(error) => return Err(unwritable("the index", &error)),
     }
     let index = index_path(repository);
-    if let Ok(lock) = IndexLock::take(&own.join(INDEX_ASIDE), repository) {
+    if let Ok(lock) = LinkedLock::take(&own.join(INDEX_ASIDE), &index) {
         let is_on_main = repository.head()? == Head::Branch(MAIN.to_owned());
         if is_on_main && Fingerprint::of(&index)? == before {
-            lock.becomes_the_index()?;
+            lock.becomes_the_target()?;
             mended.lines.extend(restage.iter().map(|(path, _)| format!("staged {path} again")));
             mended.is_index_busy = false;
         } else {
@@ -453,15 +405,4 @@ fn read_intent(own: &Path) -> Result<Option<Intent>> {
         .collect();
     // A power cut may leave the file empty: then nothing was done after it either.
     Ok(commit.map(|commit| (commit, changes)))
-}
-
-/// Tells whether two paths name one file; a lock that could not be looked at may be ours.
-fn same_file(a: &Path, b: &Path) -> Result<bool> {
-    let identity = |path: &Path| match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some((metadata.dev(), metadata.ino()))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable_io(path, &error)),
-    };
-    let (a, b) = (identity(a)?, identity(b)?);
-    Ok(a.is_some() && a == b)
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::{
-    Fingerprint, INDEX_ASIDE, IndexLock, Result, index_entry, index_path, remove, unwritable, unwritable_io,
+    Fingerprint, INDEX_ASIDE, LinkedLock, Result, index_entry, index_path, remove, unwritable, unwritable_io,
     write_index_aside,
 };
 use crate::git::{GitError, Repository, from_oid, unreadable_io};
@@ -93,7 +93,7 @@ fn edit_index(
     fs::create_dir_all(&own).map_err(|error| unwritable_io(&own, &error))?;
     let before = Fingerprint::of(&index)?;
     write_index_aside(repository, &own, edit).map_err(|error| unwritable("the index", &error))?;
-    let lock = match IndexLock::take(&own.join(INDEX_ASIDE), repository) {
+    let lock = match LinkedLock::take(&own.join(INDEX_ASIDE), &index) {
         Ok(lock) => lock,
         Err(error) => {
             remove(&own.join(INDEX_ASIDE))?;
@@ -108,6 +108,6 @@ fn edit_index(
         remove(&own.join(INDEX_ASIDE))?;
         return Err(GitError::IndexHeld { index: index.display().to_string() });
     }
-    lock.becomes_the_index()?;
+    lock.becomes_the_target()?;
     remove(&own.join(INDEX_ASIDE))
 }
