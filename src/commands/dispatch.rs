@@ -5,6 +5,7 @@
 //! note `sending`, transmit, note the outcome. It never talks to a brain, never reads the worktree,
 //! and never takes "could not read" for "is not there". The caller holds the sender's lock.
 
+mod clear;
 mod event;
 mod lists;
 mod reads;
@@ -30,7 +31,7 @@ use crate::entry::{Claimed, Drafted, Entry, Fact, claim, drafted};
 use crate::errand::Errand;
 use crate::error::Hint;
 use crate::git::MAIN;
-use crate::git::landing::{Change, Landed};
+use crate::git::landing::Change;
 use crate::guard::Secrets;
 use crate::guard::inbound::without_secrets;
 use crate::id::{DraftId, ObjectId};
@@ -390,7 +391,7 @@ impl Dispatcher<'_, '_, '_> {
     }
 
     async fn send_all(&mut self, outbound: Vec<Outbound>, secrets: &Secrets) -> Result<bool> {
-        let moved = !outbound.is_empty();
+        let (moved, count) = (!outbound.is_empty(), outbound.len());
         let mut by_transport: BTreeMap<String, Vec<Outbound>> = BTreeMap::new();
         for draft in outbound {
             by_transport.entry(draft.claimed.transport.clone()).or_default().push(draft);
@@ -402,14 +403,23 @@ impl Dispatcher<'_, '_, '_> {
             let mut rest = drafts.into_iter().peekable();
             while rest.peek().is_some() {
                 let chunk: Vec<Outbound> = rest.by_ref().take(size).collect();
-                self.send_chunk(&transport, chunk, secrets).await?;
+                // Nothing is lost if this sender dies while it waits for the desk: the receiver can be asked.
+                let clears = dedupes && chunk.len() == count;
+                self.send_chunk(&transport, chunk, clears, secrets).await?;
             }
         }
         Ok(moved)
     }
 
-    /// Rechecks, prepares, re-reads `main`, notes `sending`, transmits and notes what came of it.
-    async fn send_chunk(&mut self, transport: &str, chunk: Vec<Outbound>, secrets: &Secrets) -> Result<()> {
+    /// Rechecks, prepares, re-reads `main`, notes `sending`, transmits and notes what came of it; `clears`
+    /// says that what was sent leaves the desk with the same flush, and not in the next round.
+    async fn send_chunk(
+        &mut self,
+        transport: &str,
+        chunk: Vec<Outbound>,
+        clears: bool,
+        secrets: &Secrets,
+    ) -> Result<()> {
         if self.connectors.rehearses(transport) {
             return self.rehearse(chunk);
         }
@@ -426,7 +436,7 @@ impl Dispatcher<'_, '_, '_> {
         let begun = self.ledger.append(&begins, &names, self.context.now())?;
         let drafts = ready.iter().filter(|draft| begun.contains(&draft.id)).collect();
         let transmitted = self.transmit(transport, drafts).await;
-        let flushed = self.connectors.flush(transport).await;
+        let flushed = self.connectors.flush(transport, self.session.repository.git_dir()).await;
         let mut outcomes = Vec::new();
         for (draft, outcome) in transmitted {
             self.note_health(transport, &outcome);
@@ -445,7 +455,11 @@ impl Dispatcher<'_, '_, '_> {
             [only] => subject(only.entry.fact.kind(), [&only.id]),
             several => subject("sent", several.iter().map(|note| &note.id)),
         };
-        self.ledger.append(&notes, &names, self.context.now())?;
+        if clears {
+            self.note_and_clear(&outcomes, &names)?;
+        } else {
+            self.ledger.append(&notes, &names, self.context.now())?;
+        }
         let told = outcomes.iter().map(|(draft, note)| {
             (&draft.origin, &draft.outgoing.key, &note.entry.fact, Some(&draft.outgoing))
         });
@@ -487,9 +501,10 @@ impl Dispatcher<'_, '_, '_> {
         Ok(ready)
     }
 
-    /// Makes what was prepared durable; what cannot be is left for later.
+    /// Makes what was prepared durable, where `sending` does not; what cannot be is left for later.
     async fn flushed(&mut self, transport: &str, ready: Vec<Outbound>) -> Result<Vec<Outbound>> {
-        let Err(reason) = self.connectors.flush(transport).await else { return Ok(ready) };
+        let flushed = self.connectors.flush(transport, self.session.repository.git_dir()).await;
+        let Err(reason) = flushed else { return Ok(ready) };
         let until = self.context.now() + TAIL_AGAIN;
         let (began, fresh): (Vec<_>, Vec<_>) = ready.into_iter().partition(|draft| draft.began.is_some());
         let mut notes = Vec::new();
@@ -629,22 +644,6 @@ impl Dispatcher<'_, '_, '_> {
     }
 
     /// Takes sent drafts off the desk.
-    fn clear(&mut self, done: Vec<(DraftId, Change)>) -> Result<bool> {
-        if done.is_empty() {
-            return Ok(false);
-        }
-        let changes: Vec<Change> = done.iter().map(|(_, change)| change.clone()).collect();
-        let message = subject("sent", done.iter().map(|(id, _)| id));
-        match settle::land(&self.session.repository, &changes, &message, self.context.now())? {
-            // What was kept is edited or staged; it stays, and is cleared once that is settled.
-            Landed::Done { kept, .. } => Ok(kept.len() < changes.len()),
-            Landed::Busy(busy) => {
-                tracing::info!(%busy, "the desk is cleared later");
-                Ok(false)
-            }
-        }
-    }
-
     fn paused(&self) -> Option<Paused> {
         pause::paused(self.session, self.context.now())
     }

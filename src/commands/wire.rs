@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -268,16 +269,17 @@ impl<'w> Connectors<'w> {
         })
     }
 
-    /// Makes everything durable that a transport has prepared or delivered so far.
+    /// Makes everything durable that a transport has prepared or delivered so far, but what the next flush of
+    /// the `ledger`'s disk does.
     ///
     /// # Errors
     /// Why that is not certain, in words.
-    pub async fn flush(&mut self, transport: &str) -> std::result::Result<(), String> {
+    pub async fn flush(&mut self, transport: &str, ledger: &Path) -> std::result::Result<(), String> {
         if [ISSUES, PATCHES].contains(&transport) {
             return Ok(());
         }
         match self.transport(transport).await {
-            Ok(transport) => transport.flush(),
+            Ok(transport) => transport.flush_unless_with(ledger),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -16,9 +16,11 @@ pub mod sendmail;
 pub mod smtp;
 
 use std::fs::File;
+use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::durable;
 use crate::error::Hint;
 use crate::message::{Fetched, Message};
 use crate::outgoing::{Capabilities, Found, Key, Outcome, Outgoing};
@@ -267,6 +269,19 @@ impl Transport {
             | Transport::Forge(_)
             | Transport::Program(_)
             | Transport::Null => Ok(()),
+        }
+    }
+
+    /// As [`Transport::flush`], where the flush of `other`'s disk, which comes before anything rests on what
+    /// was prepared or delivered, does not do it.
+    ///
+    /// # Errors
+    /// Why that is not certain, in words.
+    pub fn flush_unless_with(&self, other: &Path) -> Result<(), String> {
+        match self {
+            Transport::Maildir(outbox) if durable::is_on_one_disk(&outbox.path, other) => Ok(()),
+            Transport::Folder(outbox) if durable::is_on_one_disk(&outbox.path, other) => Ok(()),
+            transport => transport.flush(),
         }
     }
 

@@ -9,6 +9,7 @@ mod support;
 
 mod disk;
 mod errors;
+mod flushes;
 mod full;
 mod kill;
 mod points;
