@@ -477,9 +477,6 @@ struct Word {
     drop: bool,
 }
 
-/// The most of anything that is counted by a person.
-const COUNT_MAX: u64 = 1_000_000;
-
 /// Reads a whole number between two others.
 fn number(text: &str, least: u64, most: u64) -> std::result::Result<u64, String> {
     let number = text.parse().ok().filter(|number| (least..=most).contains(number));
@@ -487,7 +484,7 @@ fn number(text: &str, least: u64, most: u64) -> std::result::Result<u64, String>
 }
 
 fn count(text: &str) -> std::result::Result<usize, String> {
-    number(text, 0, COUNT_MAX).map(|number| number as usize)
+    text.parse().map_err(|_| "not a whole number".to_owned())
 }
 
 /// Runs the program with these arguments.

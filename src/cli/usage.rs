@@ -129,7 +129,7 @@ mod tests {
         assert!(said("schedule").contains("-h, --help"));
         assert_eq!(
             said("log -n x"),
-            "error: invalid value 'x' for '-n <COUNT>': not a number from 0 to 1000000\n\n\
+            "error: invalid value 'x' for '-n <COUNT>': not a whole number\n\n\
              For more information, try 'git drafts help log'.\n"
         );
     }

@@ -57,8 +57,8 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         (None, _) => list(context, &session),
         (Some(id), Some(reason)) => allow(context, &session, id, reason, options),
         (Some(_), None) => Err(CommandError::Usage {
-            what: "nobody says why".to_owned(),
-            hint: Some("--reason \"public test key\"".to_owned()),
+            what: "a reason is missing".to_owned(),
+            hint: Some("add `--reason \"public test key\"`, or whatever it is".to_owned()),
         }),
     }
 }
@@ -100,7 +100,7 @@ fn allow(context: &Context, session: &Session, id: &str, reason: &str, options: 
         (_, 0) => {
             return Err(CommandError::refused(
                 format!("{id} has no secret in it"),
-                "nothing holds it for that",
+                "`git drafts status` says what it waits for",
             ));
         }
         (_, count) => {
@@ -118,13 +118,13 @@ fn allow(context: &Context, session: &Session, id: &str, reason: &str, options: 
         (Class::Known, _) => {
             return Err(CommandError::refused(
                 format!("a known secret is in {}, and those are never sent", leak.place),
-                "take it out of the draft; see docs/how-to/secrets.md",
+                format!("take it out: `git drafts edit {id}`"),
             ));
         }
         (Class::Hard, Reach::Here | Reach::Always) => {
             return Err(CommandError::refused(
                 format!("{} is a secret by its shape, which can be allowed for these words only", leak.kind),
-                "--once",
+                "use --once",
             ));
         }
         (_, Reach::Once) => Scope::Once { draft, content: leaving.content.clone() },

@@ -34,7 +34,7 @@ pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
     let Some(last) = story.last() else {
         return Err(CommandError::refused(
             format!("the ledger does not know {id}"),
-            "there is nothing to resolve",
+            "`git drafts list` shows the drafts that it knows",
         ));
     };
     let undecided = match &last.fact {
@@ -73,8 +73,8 @@ pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
     let same = ledger.append(&[note], &format!("{kind}: {id}"), context.now())?.contains(&id);
     if !same {
         return Err(CommandError::refused(
-            "somebody else noted something about it just now",
-            format!("`git drafts log {id}`"),
+            format!("something else was noted about {id} just now"),
+            format!("`git drafts log {id}` tells what"),
         ));
     }
     match word {

@@ -11,7 +11,8 @@ use crate::support::desk::Desk;
 /// Shows what is said about each of these files, under what is wrong in it.
 fn each(desk: &Desk, cases: &[&str], say: impl Fn(&str) -> String) -> String {
     let shown = cases.iter().map(|case| {
-        let said: String = say(case).lines().map(|line| format!("    {line}\n")).collect();
+        let indented = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") };
+        let said: String = say(case).lines().map(indented).collect();
         format!("{}\n{}", case.trim_end().replace('\n', " | "), said)
     });
     desk.plain(&shown.collect::<String>())
@@ -700,4 +701,142 @@ fn each_error_of_the_list_of_allowances_is_seen_once() {
     version = 1 | [[allow]] | kind = "x"
         error: allow.toml:2: the key `fingerprint` is missing
     "#);
+}
+
+#[test]
+fn each_refusal_about_one_draft_or_one_connector_is_seen_once() {
+    let desk = with_answer();
+    let id = desk.id("invoice");
+    let seen = each(
+        &desk,
+        &[
+            "connector test mail",
+            "connector test out",
+            "connector test a/b",
+            "connector test nats --setting folder",
+            "connector test nats --to 'Ada Brown'",
+            "-C nowhere list",
+            "show",
+            "show a",
+            "show zzzz",
+            "show ID --outgoing --raw",
+            "resolve ID",
+            "resolve ID --sent",
+            "allow ID",
+            "allow ID --reason x",
+            "allow ID --reason x --expires 3d",
+            "allow ID --reason x --finding one",
+            "review",
+            "aprove ID",
+            "shadw",
+            "approve ID --comit",
+            "stats --since yesterday",
+            "log -n many",
+        ],
+        |case| {
+            let said = desk.shell(&format!("git drafts {}", case.replace("ID", &id)));
+            assert!(said.code > 0 && said.out.is_empty(), "{case}: {said:?}");
+            said.err.replace(&id, "ID")
+        },
+    );
+    assert_snapshot!(seen, @"
+    connector test mail
+        error: `mail` is a Maildir, and only hubs and programs can be tried out
+        hint: `git drafts check` looks at it
+    connector test out
+        error: `out` is a Maildir, and only hubs and programs can be tried out
+        hint: `git drafts check` looks at it
+    connector test a/b
+        error: the wiring has no source and no transport `a/b`
+        hint: a program's name has letters, digits, `-` and `_`
+    connector test nats --setting folder
+        error: `folder` is not KEY=VALUE
+        hint: write it as `--setting folder=/var/spool/answers`
+    connector test nats --to 'Ada Brown'
+        error: `Ada Brown` is no address
+        hint: write it as `ada@example.org`, or as the hub calls an agent
+    -C nowhere list
+        error: there is no folder ~/drafts/nowhere
+    show
+        error: the following required arguments were not provided:
+          <ID>
+
+        Usage: git drafts show <ID>
+
+        For more information, try 'git drafts help show'.
+    show a
+        error: `a` is not a draft id
+        hint: `git drafts list` shows the ids; their first letters are enough
+    show zzzz
+        error: no draft has an id that begins with `zzzz`
+        hint: `git drafts list` shows those that wait
+    show ID --outgoing --raw
+        error: the argument '--outgoing' cannot be used with '--raw'
+
+        Usage: git drafts show --outgoing <ID>
+
+        For more information, try 'git drafts help show'.
+    resolve ID
+        error: the following required arguments were not provided:
+          <--sent|--resend|--drop>
+
+        Usage: git drafts resolve <--sent|--resend|--drop> <ID>
+
+        For more information, try 'git drafts help resolve'.
+    resolve ID --sent
+        error: there is nothing to resolve about ID: its last entry is `drafted`
+        hint: `git drafts log ID` tells the whole story
+    allow ID
+        error: the following required arguments were not provided:
+          --reason <TEXT>
+
+        Usage: git drafts allow --reason <TEXT> <ID>
+
+        For more information, try 'git drafts help allow'.
+    allow ID --reason x
+        error: ID has no secret in it
+        hint: `git drafts status` says what it waits for
+    allow ID --reason x --expires 3d
+        error: the following required arguments were not provided:
+          --always
+
+        Usage: git drafts allow --always --reason <TEXT> --expires <TIME> <ID>
+
+        For more information, try 'git drafts help allow'.
+    allow ID --reason x --finding one
+        error: invalid value 'one' for '--finding <N>': not a whole number
+
+        For more information, try 'git drafts help allow'.
+    review
+        error: review asks questions, and there is no terminal to answer them
+        hint: `git drafts digest` prints what waits; `git drafts approve ID` needs no terminal
+    aprove ID
+        error: unrecognized subcommand 'aprove'
+        hint: some similar subcommands exist: 'resolve', 'approve'
+
+        Usage: git drafts [OPTIONS] <COMMAND>
+
+        For more information, try 'git drafts help'.
+    shadw
+        error: unrecognized subcommand 'shadw'
+        hint: a similar subcommand exists: 'show'
+
+        Usage: git drafts [OPTIONS] <COMMAND>
+
+        For more information, try 'git drafts help'.
+    approve ID --comit
+        error: unexpected argument '--comit' found
+        hint: a similar argument exists: '--commit'
+
+        Usage: git drafts approve --commit <ID>...
+
+        For more information, try 'git drafts help approve'.
+    stats --since yesterday
+        error: `yesterday` is neither a date nor an age
+        hint: write it as 2026-11-20, 30d, 4w or 12h
+    log -n many
+        error: invalid value 'many' for '-n <COUNT>': not a whole number
+
+        For more information, try 'git drafts help log'.
+    ");
 }

@@ -102,7 +102,7 @@ fn subject(wiring: Option<&Wiring>, name: &str) -> Result<Subject> {
     let source = wiring.and_then(|wiring| wiring.source(name)).map(|source| &source.kind);
     let transport = wiring.and_then(|wiring| wiring.transport(name)).map(|transport| &transport.kind);
     let tells_itself = |kind: &str| {
-        let what = format!("`{name}` is a {kind}, which has nothing to be tried out");
+        let what = format!("`{name}` is {kind}, and only hubs and programs can be tried out");
         Err(CommandError::refused(what, "`git drafts check` looks at it"))
     };
     match (source, transport) {
@@ -117,10 +117,17 @@ fn subject(wiring: Option<&Wiring>, name: &str) -> Result<Subject> {
         (_, Some(TransportKind::Program(program))) => {
             Ok(Subject::Program(vec![Role::Transport], Some(program.clone())))
         }
-        (Some(SourceKind::Maildir { .. } | SourceKind::Folder { .. }), _) => tells_itself("folder"),
-        (Some(SourceKind::Imap(_)), _) => tells_itself("mail account"),
-        (Some(SourceKind::Forge(_)), _) => tells_itself("forge"),
-        (_, Some(_)) => tells_itself("transport of a kind"),
+        (Some(SourceKind::Maildir { .. }), _) | (_, Some(TransportKind::Maildir { .. })) => {
+            tells_itself("a Maildir")
+        }
+        (Some(SourceKind::Folder { .. }), _) | (_, Some(TransportKind::Folder { .. })) => {
+            tells_itself("a folder")
+        }
+        (Some(SourceKind::Imap(_)), _) => tells_itself("an IMAP account"),
+        (Some(SourceKind::Forge(_)), _) | (_, Some(TransportKind::Forge(_))) => tells_itself("a forge"),
+        (_, Some(TransportKind::Smtp(_))) => tells_itself("an SMTP server"),
+        (_, Some(TransportKind::Sendmail { .. })) => tells_itself("a sendmail program"),
+        (_, Some(TransportKind::Null)) => tells_itself("a rehearsal (`null`)"),
         (None, None) => Ok(Subject::Program(vec![Role::Source, Role::Transport], None)),
     }
 }
@@ -136,7 +143,8 @@ fn unwired(options: &Options) -> Result<Settings> {
     for setting in &options.settings {
         let Some((key, value)) = setting.split_once('=') else {
             let what = format!("`{setting}` is not KEY=VALUE");
-            return Err(CommandError::Usage { what, hint: None });
+            let hint = Some("write it as `--setting folder=/var/spool/answers`".to_owned());
+            return Err(CommandError::Usage { what, hint });
         };
         settings.insert(key.to_owned(), value.into());
     }
@@ -155,6 +163,8 @@ fn unwired(options: &Options) -> Result<Settings> {
 }
 
 fn recipient(text: &str) -> Result<Address> {
-    Address::parse(text)
-        .ok_or_else(|| CommandError::Usage { what: format!("`{text}` is no address"), hint: None })
+    Address::parse(text).ok_or_else(|| CommandError::Usage {
+        what: format!("`{}` is no address", crate::text::one_line(text, 60)),
+        hint: Some("write it as `ada@example.org`, or as the hub calls an agent".to_owned()),
+    })
 }
