@@ -10,6 +10,7 @@
 mod continuity;
 mod tip;
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
@@ -414,7 +415,7 @@ fn is_another_clones(repository: &Repository, _: &Path) -> Result<()> {
     // Whoever took over elsewhere is known here as soon as that ledger was fetched, and before it is merged.
     let desk = repository.entry(here.tree, HEAD_FILE)?;
     for tip in repository.remote_branches("ledger")? {
-        let there = Snapshot { repository, tip, tree: repository.commit(tip)?.tree };
+        let there = Snapshot::at(repository, tip, repository.commit(tip)?.tree);
         let is_same_desk = repository.entry(there.tree, HEAD_FILE)? == desk;
         if is_same_desk && there.sender()?.unzip().0 > number {
             return Err(LedgerError::AnotherClone);
@@ -437,14 +438,25 @@ pub struct Snapshot<'r> {
     repository: &'r Repository,
     tip: ObjectId,
     tree: ObjectId,
+    /// What stands in its top folder, once it was looked at.
+    top: OnceCell<Folders>,
+    /// What stands in the shards that were looked at: of thousands of drafts, no tree is read twice.
+    shards: RefCell<BTreeMap<String, Folders>>,
 }
+
+/// The entries of a folder by their names.
+type Folders = BTreeMap<String, ObjectId>;
 
 impl<'r> Snapshot<'r> {
     /// Reads the branch's tip, without any check of continuity.
     pub fn of(repository: &'r Repository) -> Result<Self> {
         let tip = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
         let tree = repository.commit(tip)?.tree;
-        Ok(Self { repository, tip, tree })
+        Ok(Self::at(repository, tip, tree))
+    }
+
+    fn at(repository: &'r Repository, tip: ObjectId, tree: ObjectId) -> Self {
+        Self { repository, tip, tree, top: OnceCell::new(), shards: RefCell::default() }
     }
 
     /// Returns which clone ticks and sends, with the number of that decision.
@@ -604,9 +616,27 @@ impl<'r> Snapshot<'r> {
     }
 
     fn files(&self, id: &DraftId) -> Result<Vec<(String, ObjectId)>> {
-        let path = format!("{}/{id}", id.shard());
-        let Some(folder) = self.repository.entry(self.tree, &path)? else { return Ok(Vec::new()) };
-        Ok(self.repository.entries(folder.id)?.into_iter().map(|entry| (entry.name, entry.id)).collect())
+        let Some(folder) = self.folder(id)? else { return Ok(Vec::new()) };
+        Ok(self.repository.entries(folder)?.into_iter().map(|entry| (entry.name, entry.id)).collect())
+    }
+
+    fn folder(&self, id: &DraftId) -> Result<Option<ObjectId>> {
+        let read = |tree| -> Result<Folders> {
+            Ok(self.repository.entries(tree)?.into_iter().map(|entry| (entry.name, entry.id)).collect())
+        };
+        let top = match self.top.get() {
+            Some(top) => top,
+            None => {
+                let top = read(self.tree)?;
+                self.top.get_or_init(|| top)
+            }
+        };
+        let Some(&shard) = top.get(id.shard()) else { return Ok(None) };
+        let mut shards = self.shards.borrow_mut();
+        if !shards.contains_key(id.shard()) {
+            shards.insert(id.shard().to_owned(), read(shard)?);
+        }
+        Ok(shards[id.shard()].get(id.as_str()).copied())
     }
 }
 

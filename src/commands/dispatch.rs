@@ -82,8 +82,8 @@ pub async fn pass(
     lock: &File,
 ) -> Result<Pass> {
     let ledger = session.ledger()?;
-    let settled = settle::settle(context, session, &ledger)?;
-    let desk = Desk::read(&session.repository)?;
+    let mut settled = settle::settle(context, session, &ledger)?;
+    let desk = settled.take_desk(&session.repository)?;
     let mut dispatcher = Dispatcher {
         desk,
         context,
@@ -158,8 +158,11 @@ struct Outbound {
 impl Dispatcher<'_, '_, '_> {
     /// Takes every draft one step further; tells whether anything moved.
     async fn round(&mut self) -> Result<bool> {
-        let desk = Desk::read(&self.session.repository)?;
-        self.desk.clone_from(&desk);
+        // At one commit the desk is what it was.
+        if self.session.repository.tip(MAIN)? != Some(self.desk.tip) {
+            self.desk = Desk::read(&self.session.repository)?;
+        }
+        let desk = self.desk.clone();
         let snapshot = self.ledger.snapshot()?;
         let (policy, _) = self.session.policy(self.context, &desk)?;
         let stories = self.session.stories(&desk, &snapshot)?;

@@ -131,6 +131,8 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             .or_else(|| origin.as_ref().map(|origin| origin.path.clone()))
             .unwrap_or_default();
         let mut draft = file.and_then(|file| file.draft.as_ref().ok()).cloned();
+        let landed = origin.as_ref().map(|origin| origin.blob);
+        let mut is_as_drafted = landed.is_some() && landed == file.map(|file| file.blob);
         let error = file.and_then(|file| file.draft.as_ref().err()).cloned();
         let mut place = match next(on_desk, &story, &facts(&story)) {
             Step::Done => continue,
@@ -155,6 +157,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
                 Here::Same => {}
                 Here::Gone => place = Place::RemovedHere,
                 Here::Changed(text) => {
+                    is_as_drafted = false;
                     if let Ok(changed) = Draft::parse(&file.path, &text) {
                         if changed.status == Status::Approved {
                             place = Place::ApprovedHere;
@@ -204,8 +207,13 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             draft = Draft::parse(&path, &String::from_utf8_lossy(&bytes)).ok();
         }
         let outside = match (&draft, &policy) {
+            // In what the machine wrote, a person has added nothing.
             (Some(draft), Some(policy))
-                if matches!(place, Place::ApprovedHere | Place::Approved | Place::Held | Place::Waiting) =>
+                if !is_as_drafted
+                    && matches!(
+                        place,
+                        Place::ApprovedHere | Place::Approved | Place::Held | Place::Waiting
+                    ) =>
             {
                 links::outside(&own, &snapshot, &[policy], draft)?
             }

@@ -32,6 +32,21 @@ pub struct Settled {
     pub parked: Option<(Vec<DraftId>, Busy)>,
     /// What a crash had left, and is put right.
     pub healed: Vec<String>,
+    /// The desk as it was found; by now it may be another one.
+    pub desk: Option<Desk>,
+}
+
+impl Settled {
+    /// Returns the desk as it is now; it is read only where it has changed since.
+    ///
+    /// # Errors
+    /// As [`Desk::read`].
+    pub fn take_desk(&mut self, repository: &Repository) -> std::result::Result<Desk, GitError> {
+        match self.desk.take() {
+            Some(desk) if repository.tip(MAIN)? == Some(desk.tip) => Ok(desk),
+            Some(_) | None => Desk::read(repository),
+        }
+    }
 }
 
 /// Puts right what a crash left in the repository; for whoever is about to change the desk.
@@ -108,6 +123,7 @@ pub fn settle(context: &Context, session: &Session, ledger: &Ledger<'_>) -> Resu
             Landed::Busy(busy) => settled.parked = Some((landing_ids, busy)),
         }
     }
+    settled.desk = Some(desk);
     Ok(settled)
 }
 

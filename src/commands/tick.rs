@@ -156,13 +156,13 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
         return Ok(Exit::Done);
     }
     let ledger = session.ledger()?;
-    let mut rejected = Vec::new();
+    let mut settled = settle::Settled::default();
     if !options.dry_run {
-        let settled = settle::settle(context, session, &ledger)?;
+        settled = settle::settle(context, session, &ledger)?;
         settled.healed.iter().for_each(|line| tracing::info!("{line}"));
-        rejected = settled.rejected;
     }
-    let mut tick = Tick::new(context, session, &ledger, options)?;
+    let desk = settled.take_desk(&session.repository)?;
+    let mut tick = Tick::new(context, session, &ledger, options, desk)?;
     let mut failed = false;
     let given = tick.fetch_all().await;
     for (wiring, given) in session.wiring.sources.iter().zip(given) {
@@ -183,7 +183,7 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
     } else {
         tick.log();
         tick.tell_others(&due).await;
-        tick.tell_ends(&rejected).await;
+        tick.tell_ends(&settled.rejected).await;
         tick.note_windows(now);
         tick.brains.note_waiting();
         note_run(session, now);
@@ -242,8 +242,8 @@ impl<'s> Tick<'s> {
         session: &'s Session,
         ledger: &'s Ledger<'s>,
         options: &'s Options,
+        desk: Desk,
     ) -> Result<Self> {
-        let desk = Desk::read(&session.repository)?;
         let (policy, policy_bytes) = session.policy(context, &desk)?;
         let snapshot = ledger.snapshot()?;
         let names: Vec<&str> = match &options.brain {

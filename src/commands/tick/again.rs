@@ -17,6 +17,7 @@ use crate::brain::Planned;
 use crate::commands::{CommandError, Context, Result, Session, wire};
 use crate::config::{BrainKind, SourceWiring};
 use crate::connector::{ConnectorError, Window};
+use crate::desk::Desk;
 use crate::draft::{self, Draft};
 use crate::entry::{About, Drafted, Entry, Fact};
 use crate::error::Hint;
@@ -113,7 +114,7 @@ pub async fn ask(
     };
     let brain = brain.unwrap_or(&wiring.brain).to_owned();
     let options = Options { brain: Some(brain.clone()), ..Options::default() };
-    let mut tick = Tick::new(context, session, ledger, &options)?;
+    let mut tick = Tick::new(context, session, ledger, &options, Desk::read(&session.repository)?)?;
     let guidance = tick.checked(guidance, origin)?;
     tick.brains.ask_anew(guidance.clone(), before.body.clone());
     tick.again = Some(Again {

@@ -2,7 +2,7 @@
 
 use super::Tick;
 use crate::commands::Result;
-use crate::entry::Entry;
+use crate::entry::{About, Entry};
 use crate::guard::inbound::Identity;
 use crate::id::{DraftId, LENGTH};
 
@@ -14,6 +14,10 @@ enum Place {
     Free(DraftId),
     /// Another message.
     Taken,
+}
+
+fn about(story: &[Entry]) -> Option<About<'_>> {
+    story.first().and_then(|entry| entry.fact.about())
 }
 
 impl Tick<'_> {
@@ -68,10 +72,14 @@ impl Tick<'_> {
             let story;
             let known = match self.taken.get(&id) {
                 Some(known) => Some(known.about()),
-                None => {
-                    story = self.snapshot.story(&id)?;
-                    story.first().and_then(|entry| entry.fact.about())
-                }
+                // Both are as this tick found them; what is not finished is read already.
+                None => match self.stories.binary_search_by(|(known, _)| known.cmp(&id)) {
+                    Ok(place) => about(&self.stories[place].1),
+                    Err(_) => {
+                        story = self.snapshot.story(&id)?;
+                        about(&story)
+                    }
+                },
             };
             match known {
                 None => return Ok(Place::Free(id)),
