@@ -208,6 +208,11 @@ pub fn replace(
         if let Some(kept) = prepared.left_out() {
             return not(touched(Some(kept)));
         }
+        // What is gone already needs no removal, and is a person's decision all the same.
+        let stands = |change: &Change| change.bytes.is_some() || prepared.removes(|path| path == change.path);
+        if !changes.iter().all(stands) {
+            return not("it was removed or renamed meanwhile".to_owned());
+        }
         let notes = std::slice::from_ref(note);
         let subject = subject("redrafted", [&note.id]);
         let staged = ledger.stage(&mut batch, notes, &subject, now)?;

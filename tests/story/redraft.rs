@@ -428,6 +428,47 @@ fn a_claim_that_is_faster_is_sent_and_nothing_is_drafted_anew() {
     assert_eq!((desk.story(&id).as_str(), desk.files()), ("drafted claimed sending sent", vec![]));
 }
 
+/// Asks again, and acts while the brain is asked.
+fn while_asked(desk: &Desk, id: &str, act: impl FnOnce()) -> String {
+    let home = desk.home().display().to_string();
+    desk.script("brain", &format!("cat >/dev/null; touch {home}/asking; while [ ! -e {home}/go ]; do sleep 0.01; done; cat {home}/answer"));
+    let child = desk.command(PROGRAM).args(["redraft", id]).stderr(Stdio::piped()).spawn().unwrap();
+    crate::approve::wait_until(|| desk.home().join("asking").exists());
+    act();
+    fs::write(desk.home().join("go"), "").unwrap();
+    let said = child.wait_with_output().unwrap();
+    assert_eq!(said.status.code(), Some(128), "{said:?}");
+    String::from_utf8_lossy(&said.stderr).into_owned()
+}
+
+#[test]
+fn a_removal_that_is_faster_stands() {
+    let (desk, id) = with_draft();
+    says(&desk, &reply("Another one."));
+    let file = desk.files().remove(0);
+    let said = while_asked(&desk, &id, || {
+        desk.git(&["rm", "-q", &file]).commit_quietly("not this one");
+    });
+    assert!(said.contains("stays as it is: it was removed or renamed meanwhile"), "{said}");
+    assert_eq!((desk.story(&id).as_str(), desk.files()), ("drafted", vec![]));
+    desk.tick();
+    assert_eq!((desk.story(&id).as_str(), desk.files()), ("drafted rejected", vec![]));
+}
+
+#[test]
+fn a_draft_that_is_renamed_and_approved_meanwhile_stays_and_is_sent_once() {
+    let (desk, id) = with_draft();
+    says(&desk, &reply("Another one."));
+    let file = desk.files().remove(0);
+    while_asked(&desk, &id, || {
+        desk.approve("invoice").git(&["mv", &file, &format!("drafts/{id}-mine.md")]).commit_quietly("yes");
+    });
+    assert_eq!(desk.files(), [format!("drafts/{id}-mine.md")]);
+    desk.send();
+    assert_eq!(desk.sent()[0].text.trim_end(), "The invoice is in the portal.");
+    assert_eq!((desk.sent().len(), desk.files()), (1, vec![]));
+}
+
 #[test]
 fn a_redraft_that_dies_anywhere_leaves_one_draft_that_is_sent_once() {
     let (desk, id) = with_draft();
