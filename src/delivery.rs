@@ -276,6 +276,15 @@ fn interrupted(last: &Entry, facts: &Facts, resend: bool) -> Step {
     }
 }
 
+/// Says for what a [`Step::Until`] waits, in a few words.
+pub fn waits_for(story: &[Entry], facts: &Facts) -> String {
+    match effective(story) {
+        Some(Entry { fact: Fact::Deferred { reason, .. }, .. }) => reason.clone(),
+        Some(last) if last.host != facts.host => format!("`{}` may be sending it", last.host),
+        Some(_) | None => "the receiver may be busy with an attempt that was interrupted".to_owned(),
+    }
+}
+
 /// Returns until when a receiver may still be busy with an interrupted transmission: before that, its "no" is
 /// no reason to note that nothing went.
 pub fn busy_until(sending: &Entry, now: Timestamp) -> Option<Timestamp> {

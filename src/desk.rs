@@ -295,6 +295,25 @@ fn id_in_text(text: &str) -> Option<DraftId> {
     text.lines().take(200).find_map(|line| line.strip_prefix("id = \"")?.strip_suffix('"')?.parse().ok())
 }
 
+/// Returns the id that a file is taken for: the one in its text, else the one in its name.
+pub fn id_of(path: &str, text: &str) -> Option<DraftId> {
+    let parsed = Draft::parse(path, text).ok().map(|draft| draft.id().clone());
+    parsed.or_else(|| id_in_text(text)).or_else(|| id_in_name(path))
+}
+
+/// Says that a file has the id of another one.
+pub fn twin(path: &str, text: &str, other: &str, id: &DraftId) -> FileError {
+    let error = FileError::new(path, format!("{other} has the id {id} too"))
+        .with_hint("delete one of the two; nothing is sent from either");
+    let line = text
+        .lines()
+        .position(|line| line.strip_prefix("id = ").is_some_and(|rest| rest.contains(id.as_str())));
+    match line {
+        Some(line) => error.at(line + 1),
+        None => error,
+    }
+}
+
 /// Refuses every file that shares its id with another one.
 fn refuse_twins(files: &mut [DeskFile]) {
     let mut by_id: BTreeMap<DraftId, Vec<usize>> = BTreeMap::new();

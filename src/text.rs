@@ -110,6 +110,23 @@ pub fn fit(text: &str, width: usize) -> String {
     fitted
 }
 
+/// Returns `text` as lines of at most `width` columns, broken between words.
+///
+/// A word that is longer than a line, such as an address of the web, stays whole.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut().filter(|line| columns(line) + 1 + columns(word) <= width) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Cuts `text` after at most `bytes_max` bytes, at a character's end; tells whether it cut.
 pub fn bounded(text: &str, bytes_max: usize) -> (&str, bool) {
     if text.len() <= bytes_max {
@@ -283,6 +300,14 @@ mod tests {
         assert_eq!(fit("世界", 6), "世界  ");
         assert_eq!(fit("世界世界", 5), "世界…");
         assert_eq!(columns(&fit("世界世界", 4)), 4);
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("世界 世界", 5), ["世界", "世界"]);
+        assert_eq!(wrapped("see https://example.org/a/b", 10), ["see", "https://example.org/a/b"]);
+        assert_eq!(wrapped("", 10), Vec::<String>::new());
     }
 
     proptest! {

@@ -18,7 +18,7 @@ use crate::text;
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColorChoice {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal, unless it is a dumb one or `NO_COLOR` is set.
     #[default]
     Auto,
     /// Always.
@@ -90,11 +90,11 @@ pub struct Pager {
 }
 
 impl Ui {
-    /// Looks at stdout, stderr and the `NO_COLOR` convention once.
+    /// Looks at stdout, stderr, `TERM` and the `NO_COLOR` convention once.
     pub fn new(choice: ColorChoice) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let wanted = |terminal: bool| match choice {
-            ColorChoice::Auto => terminal && !no_color,
+            ColorChoice::Auto => terminal && !no_color && !is_dumb(),
             ColorChoice::Always => true,
             ColorChoice::Never => false,
         };
@@ -159,6 +159,24 @@ impl Ui {
         }
     }
 
+    /// Prints a sentence: a terminal gets it broken between words, the first line behind `first` and the others
+    /// behind `rest`; a pipe gets one line.
+    pub fn prose(&self, [first, rest]: [&str; 2], tone: Option<Tone>, sentence: impl Display) {
+        let sentence = sentence.to_string();
+        let lines = match self.columns() {
+            // A terminal that narrow breaks lines as it likes.
+            Some(columns) => text::wrapped(&sentence, columns.saturating_sub(text::columns(rest)).max(20)),
+            None => vec![sentence],
+        };
+        for (index, line) in lines.into_iter().enumerate() {
+            let indent = if index == 0 { first } else { rest };
+            match tone {
+                Some(tone) => self.out(format!("{indent}{}", self.paint(tone, line))),
+                None => self.out(format!("{indent}{line}")),
+            }
+        }
+    }
+
     /// Returns how text is laid out on stdout.
     pub fn style(&self) -> Page {
         let form = if self.color_out { Form::Looks } else { Form::Marks };
@@ -220,7 +238,7 @@ impl Ui {
     /// Shows on a terminal how far something has come, in one line that the next one replaces.
     pub fn progress(&self, line: impl Display) {
         let mut stderr = io::stderr();
-        if stderr.is_terminal() {
+        if stderr.is_terminal() && !is_dumb() {
             let _ = write!(stderr, "\r\u{1b}[K{line}").and_then(|()| stderr.flush());
         }
     }
@@ -294,10 +312,17 @@ fn terminal_columns() -> Option<usize> {
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
-/// Cuts a line at a number of columns; colours take none, a tab goes to the next eighth column.
+/// Tells whether the terminal says that it knows no escapes.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// Cuts a line at a number of columns, and says so by `…`; colours take none, a tab goes to the next eighth
+/// column.
 fn clipped(line: &str, columns: usize) -> String {
     let mut cut = String::new();
-    let mut used = 0;
+    // How much of it is followed by enough room for the mark of a cut, and where colours go on after that.
+    let (mut used, mut kept, mut is_cut, mut ends) = (0, 0, false, String::new());
     let mut escape = false;
     for c in line.chars() {
         escape |= c == '\u{1b}';
@@ -306,15 +331,24 @@ fn clipped(line: &str, columns: usize) -> String {
             '\t' => 8 - used % 8,
             c => text::columns(c.encode_utf8(&mut [0; 4])),
         };
-        escape &= c != 'm';
-        if used + wide > columns {
+        is_cut |= used + wide > columns;
+        if used + wide < columns && !is_cut {
+            cut.push(c);
+            kept = cut.len();
+        } else if escape {
             // What follows may still end a colour.
-            continue;
+            ends.push(c);
+        } else if !is_cut {
+            cut.push(c);
         }
+        escape &= c != 'm';
         used += wide;
-        cut.push(c);
     }
-    cut
+    if !is_cut {
+        return line.to_owned();
+    }
+    cut.truncate(kept);
+    format!("{cut}…{ends}")
 }
 
 /// Returns a time span in the largest unit that fits: `4 minutes`, `2 hours`, `3 days`.
@@ -352,9 +386,12 @@ mod tests {
 
     #[test]
     fn a_row_ends_at_the_edge_and_its_colour_with_it() {
-        assert_eq!(clipped("abcdef", 4), "abcd");
-        assert_eq!(clipped("\ta世界", 12), "\ta世");
-        assert_eq!(clipped("\u{1b}[31mabc\u{1b}[0mdef", 4), "\u{1b}[31mabc\u{1b}[0md");
+        assert_eq!(clipped("abcd", 4), "abcd");
+        assert_eq!(clipped("abcdef", 4), "abc…");
+        assert_eq!(clipped("\ta世界", 12), "\ta世…");
+        assert_eq!(clipped("世世", 3), "世…");
+        assert_eq!(clipped("\u{1b}[31mabcd\u{1b}[0m", 4), "\u{1b}[31mabcd\u{1b}[0m");
+        assert_eq!(clipped("\u{1b}[31mabc\u{1b}[0mdef", 4), "\u{1b}[31mabc\u{1b}[0m…");
     }
 
     #[test]

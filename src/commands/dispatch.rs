@@ -23,9 +23,9 @@ use super::links::OwnWords;
 use super::pause::{self, Paused};
 use super::settle::{self, entry_after, subject};
 use super::wire::{Connectors, Tail};
-use super::{Context, Result, Session};
+use super::{Context, Result, Session, strays};
 use crate::connector::ConnectorError;
-use crate::delivery::{Facts, OnDesk, Step, Waiting, busy_until, newer, next};
+use crate::delivery::{Facts, OnDesk, Step, Waiting, busy_until, newer, next, waits_for};
 use crate::desk::Desk;
 use crate::entry::{Claimed, Drafted, Entry, Fact, claim, drafted};
 use crate::errand::Errand;
@@ -199,7 +199,7 @@ impl Dispatcher<'_, '_, '_> {
             match next(on_desk, story, &self.facts(story)) {
                 Step::Done | Step::JudgeRemoval => {}
                 Step::Wait(waiting) => self.tell_waiting(&desk, id, story, waiting),
-                Step::Until(time) => self.wait_until(time),
+                Step::Until(time) => self.waits(id, story, time),
                 Step::Withdraw => {
                     let why = match on_desk {
                         OnDesk::Absent => "the draft was removed",
@@ -319,7 +319,7 @@ impl Dispatcher<'_, '_, '_> {
         let claimed = match judgement::judge(case) {
             Ok(_) if *budget == 0 => {
                 let until = self.context.now() + LIMIT_AGAIN;
-                self.later(id, story, until, "the limit of sends per hour is reached");
+                self.later(id, story, until, judgement::LIMIT);
                 return Ok(None);
             }
             Ok(claimed) => claimed,
@@ -548,7 +548,11 @@ impl Dispatcher<'_, '_, '_> {
                 (Fact::Unsure { reason: reason.clone() }, What::Unsure(reason))
             }
         };
-        self.tell(&draft.id, &draft.story, what);
+        // That a pause came in between is told by the next round, with its way out.
+        if !matches!(&what, What::Later { why, .. } if self.paused().is_some_and(|paused| *why == paused.sentence()))
+        {
+            self.tell(&draft.id, &draft.story, what);
+        }
         Some(fact)
     }
 
@@ -693,6 +697,14 @@ impl Dispatcher<'_, '_, '_> {
         self.tell(id, story, What::Later { until, why: why.to_owned() });
     }
 
+    /// Says for what an approval waits, unless this pass has said something of it already.
+    fn waits(&mut self, id: &DraftId, story: &[Entry], until: Timestamp) {
+        self.wait_until(until);
+        if !self.pass.events.iter().any(|event| event.id == *id) {
+            self.later(id, story, until, &waits_for(story, &self.facts(story)));
+        }
+    }
+
     fn wait_until(&mut self, time: Timestamp) {
         self.pass.next_at = Some(self.pass.next_at.map_or(time, |known| known.min(time)));
     }
@@ -704,10 +716,11 @@ impl Dispatcher<'_, '_, '_> {
                 return;
             }
             Waiting::EditedAfter => What::EditedAfter,
-            Waiting::NoMemory => held(
-                "the ledger knows nothing of it, so it is not sent".to_owned(),
-                Some("a draft begins with a message; delete the file and commit".to_owned()),
-            ),
+            Waiting::NoMemory => {
+                let path = desk.find(id).map_or("", |file| &file.path);
+                let unknown = strays::unknown(path);
+                held(unknown.to_string(), unknown.hint())
+            }
             Waiting::Unreadable => match desk.find(id).map(|file| &file.draft) {
                 Some(Err(error)) => held(error.to_string(), error.hint()),
                 _ => return,

@@ -326,6 +326,7 @@ fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Res
             }
         }
     }
+    preview.wrong.extend(twins(repository, &desk, &staged, &committed)?);
     for file in &desk.files {
         let gone =
             !staged.iter().any(|entry| desk::id_in_name(&entry.name) == file.id || entry.name == file.path);
@@ -334,6 +335,47 @@ fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Res
         }
     }
     Ok(preview)
+}
+
+/// Refuses a file with the id of another one: nobody could say which of them is meant, so neither would be sent.
+/// Two that are committed already do not stop the commit that mends something else.
+fn twins(
+    repository: &Repository,
+    desk: &Desk,
+    staged: &[TreeEntry],
+    committed: &BTreeMap<String, ObjectId>,
+) -> Result<Vec<crate::error::FileError>> {
+    let known: BTreeMap<&str, &DraftId> =
+        desk.files.iter().filter_map(|file| Some((file.path.as_str(), file.id.as_ref()?))).collect();
+    let mut by_id: BTreeMap<DraftId, Vec<(&str, Option<String>)>> = BTreeMap::new();
+    for entry in staged.iter().filter(|entry| desk::is_plain(entry.mode)) {
+        let path = entry.name.as_str();
+        if committed.get(path) == Some(&entry.id) {
+            if let Some(&id) = known.get(path) {
+                by_id.entry(id.clone()).or_default().push((path, None));
+            }
+            continue;
+        }
+        let text = String::from_utf8_lossy(&repository.read(entry.id)?).into_owned();
+        if let Some(id) = desk::id_of(path, &text) {
+            by_id.entry(id).or_default().push((path, Some(text)));
+        }
+    }
+    let mut wrong = Vec::new();
+    for (id, files) in by_id.into_iter().filter(|(_, files)| files.len() > 1) {
+        let changed = || files.iter().filter(|(_, text)| text.is_some());
+        // Of two that are new to this commit the one is meant that was there before.
+        let second = changed().find(|(path, _)| !committed.contains_key(*path)).or_else(|| changed().next());
+        let Some((path, text)) = second else { continue };
+        let other = files.iter().map(|(path, _)| *path).find(|other| other != path).unwrap_or_default();
+        let twin = desk::twin(path, text.as_deref().unwrap_or_default(), other, &id);
+        let way_out = match committed.contains_key(*path) {
+            true => "put its own id back".to_owned(),
+            false => format!("leave it out of the commit: `git rm --cached {path}`"),
+        };
+        wrong.push(twin.with_hint(way_out));
+    }
+    Ok(wrong)
 }
 
 /// Returns the paths that `review` has shown and that would be committed with another text: git reads the

@@ -37,6 +37,12 @@ const ATTACHMENTS_BYTES_MAX: usize = 25 * 1024 * 1024;
 /// Why an approval waits in its undo window.
 pub const UNDO: &str = "time to take it back";
 
+/// Why an approval waits for the time that its draft names.
+pub const SEND_AFTER: &str = "`send_after`";
+
+/// Why an approval waits that nothing else forbids.
+pub const LIMIT: &str = "the limit of sends per hour is reached";
+
 /// The folder of our own in the repository where first sights of approvals are noted.
 const SEEN: &str = "seen";
 
@@ -405,7 +411,7 @@ fn wait(
 ) -> Result<(), Stop> {
     let now = case.context.now();
     if let Some(until) = found.send_after.filter(|after| *after > now) {
-        return Err(Stop::Later { until, why: "`send_after`" });
+        return Err(Stop::Later { until, why: SEND_AFTER });
     }
     let undo = policies.iter().map(|policy| policy.undo_seconds(tier)).max().unwrap_or(0);
     if undo == 0 {

@@ -49,6 +49,7 @@ pub mod sinks;
 pub mod staging;
 pub mod stats;
 pub mod status;
+pub mod strays;
 pub mod tick;
 pub mod told;
 pub mod wire;

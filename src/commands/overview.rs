@@ -8,8 +8,8 @@ use super::judgement::{self, Case, Stop};
 use super::links::{self, OwnWords};
 use super::secrets::{self, Make};
 use super::wire::Connectors;
-use super::{Context, Result, Session};
-use crate::delivery::{Facts, OnDesk, Step, Waiting, next};
+use super::{Context, Result, Session, strays};
+use crate::delivery::{Facts, OnDesk, Step, Waiting, next, waits_for};
 use crate::desk::{self, Desk};
 use crate::draft::{Draft, Status};
 use crate::entry::{Drafted, Entry, Fact, drafted};
@@ -69,8 +69,8 @@ pub struct Item {
     pub links: Vec<String>,
     /// Who signed its approval, where that counts.
     pub signer: Option<String>,
-    /// Until when its approval can be taken back.
-    pub until: Option<Timestamp>,
+    /// Until when it is not sent, and why, where that passes by itself.
+    pub later: Option<(Timestamp, String)>,
     /// Since when it is here.
     pub since: Option<Timestamp>,
 }
@@ -122,6 +122,8 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
     // Read when the first approval is looked at.
     let mut secrets = None;
     let mut items = Vec::new();
+    // Looked for only where a file is gone, which may have been moved.
+    let mut strays = None;
     for (id, story) in session.stories(desk, &snapshot)? {
         let on_desk = desk.on_desk(&id);
         let file = desk.find(&id);
@@ -133,8 +135,13 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
         let mut draft = file.and_then(|file| file.draft.as_ref().ok()).cloned();
         let landed = origin.as_ref().map(|origin| origin.blob);
         let mut is_as_drafted = landed.is_some() && landed == file.map(|file| file.blob);
-        let error = file.and_then(|file| file.draft.as_ref().err()).cloned();
-        let mut place = match next(on_desk, &story, &facts(&story)) {
+        let mut error = file.and_then(|file| file.draft.as_ref().err()).cloned();
+        let step = next(on_desk, &story, &facts(&story));
+        let mut later = None;
+        if let Step::Until(until) = step {
+            later = Some((until, waits_for(&story, &facts(&story))));
+        }
+        let mut place = match step {
             Step::Done => continue,
             Step::JudgeRemoval => Place::Parked,
             Step::Wait(Waiting::Decision) => Place::Waiting,
@@ -150,25 +157,43 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             }
             Step::Clear { .. } => continue,
         };
+        if place == Place::Unclear && error.is_none() {
+            error = Some(strays::unknown(&path));
+        }
+        let (before, mut changed) = (place, None);
         if let (Some(top), Some(file)) = (session.repository.worktree(), file)
             && matches!(place, Place::Waiting | Place::Stopped | Place::Rehearsed)
         {
             match here(top, &file.path, file.blob) {
                 Here::Same => {}
                 Here::Gone => place = Place::RemovedHere,
-                Here::Changed(text) => {
-                    is_as_drafted = false;
-                    if let Ok(changed) = Draft::parse(&file.path, &text) {
-                        if changed.status == Status::Approved {
-                            place = Place::ApprovedHere;
-                        }
-                        draft = Some(changed);
-                    }
-                }
+                Here::Changed(text) => changed = Some((file.path.clone(), text)),
             }
             path.clone_from(&file.path);
+            if place == Place::RemovedHere {
+                let strays = match &mut strays {
+                    Some(strays) => strays,
+                    None => strays.insert(strays::look(session, desk, &snapshot)?),
+                };
+                changed = strays.moved.remove(&id);
+            }
         }
-        let (mut held, mut until, mut signer) = (None, None, None);
+        if let Some((here, text)) = changed {
+            is_as_drafted = false;
+            match Draft::parse(&here, &text) {
+                Ok(changed) => {
+                    let is_approved = changed.status == Status::Approved;
+                    place = if is_approved { Place::ApprovedHere } else { before };
+                    draft = Some(changed);
+                }
+                Err(wrong) => {
+                    place = Place::Unclear;
+                    error = Some(wrong);
+                }
+            }
+            path = here;
+        }
+        let (mut held, mut signer) = (None, None);
         if let (Place::Approved, OnDesk::Approved(blob), Some(policy)) = (place, on_desk, &policy) {
             let secrets = match &mut secrets {
                 Some(secrets) => secrets,
@@ -190,7 +215,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             };
             match judgement::judge(&case) {
                 Ok(claimed) => {
-                    until = judgement::window_end(&case, claimed.commit);
+                    later = later.or_else(|| waits(&case, draft.as_ref(), claimed.commit));
                     signer = claimed.signer;
                 }
                 Err(Stop::Held { why, .. } | Stop::Unread { why, .. }) => {
@@ -231,18 +256,19 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             held,
             links: outside.iter().map(links::said).collect(),
             signer,
-            until,
+            later,
             since,
         });
     }
-    // Files without any id are nobody's drafts, and still no reason to be silent.
-    for file in desk.files.iter().filter(|file| file.id.is_none()) {
-        if let Err(error) = &file.draft {
-            tracing::debug!(path = file.path, %error, "a file in the drafts folder is no draft");
-        }
-    }
     items.sort_by(|a, b| (a.place, a.since, &a.id).cmp(&(b.place, b.since, &b.id)));
     Ok(items)
+}
+
+/// Returns until when an approval that nothing forbids is not sent, and why.
+fn waits(case: &Case<'_>, draft: Option<&Draft>, commit: ObjectId) -> Option<(Timestamp, String)> {
+    let after = draft?.send_after.filter(|after| *after > case.context.now());
+    let after = after.map(|after| (after, judgement::SEND_AFTER.to_owned()));
+    after.or_else(|| Some((judgement::window_end(case, commit)?, judgement::UNDO.to_owned())))
 }
 
 /// Returns every draft that is not finished, on the desk as it is now.

@@ -3,6 +3,7 @@
 //! One sender at a time: who finds the lock taken leaves a mark, and the holder looks again before it
 //! leaves. It never asks a brain, and never decides by which hook rang.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,10 @@ use jiff::Timestamp;
 
 use super::dispatch::{self, Event, Pass, What};
 use super::notice::{self, News};
+use super::overview::{self, Place};
 use super::record::{self, Begun};
 use super::wire::Connectors;
-use super::{CommandError, Context, Exit, Result, Session, judgement, show};
+use super::{CommandError, Context, Exit, Result, Session, judgement, pause, show};
 use crate::delivery::OnDesk;
 use crate::desk::Desk;
 use crate::draft::Status;
@@ -22,7 +24,7 @@ use crate::evidence::{Ending, Part, Trigger};
 use crate::git::Repository;
 use crate::git::lock::OwnLock;
 use crate::id::{DraftId, shown_length};
-use crate::ui::{Tone, Ui, clock};
+use crate::ui::{Tone, Ui, clock, counted};
 
 const AGAIN: &str = "again";
 
@@ -68,15 +70,20 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
 async fn send(context: &Context, session: &Session, options: &Options, part: &mut Part) -> Result<Exit> {
     let mut connectors = Connectors::new(&session.wiring, context);
     let mut stayed = Duration::ZERO;
+    let mut told = BTreeSet::new();
+    let mut is_silent = true;
     while let Some(lock) = lock_or_leave_mark(&session.repository)? {
         take_mark(&session.repository)?;
         let mut pass = dispatch::pass(context, session, &mut connectors, &lock).await?;
         for event in &pass.events {
             account(part, event);
         }
+        is_silent &= pass.events.is_empty();
         if options.quiet {
             leave_out_what_was_told(session, &mut pass);
         }
+        // Who looks again has said already what has not changed meanwhile.
+        pass.events.retain(|event| lasting(event).is_none_or(|state| told.insert(state)));
         print(context, &pass, options.json);
         // The lock is free while this sender waits, so that others need not. Programs that inherited it have
         // ended: the pass closes all connectors.
@@ -90,7 +97,13 @@ async fn send(context: &Context, session: &Session, options: &Options, part: &mu
                 tokio::time::sleep(wait).await;
                 stayed += wait;
             }
-            _ => return Ok(Exit::Done),
+            _ => {
+                let is_watched = !options.detached && !options.quiet && !options.json;
+                if is_silent && is_watched && context.ui.is_terminal() {
+                    tell_why_nothing(context, session)?;
+                }
+                return Ok(Exit::Done);
+            }
         }
     }
     part.ending = Ending::Busy;
@@ -113,17 +126,61 @@ fn account(part: &mut Part, event: &Event) {
 fn leave_out_what_was_told(session: &Session, pass: &mut Pass) {
     let path = session.state.join("told");
     let before = fs::read_to_string(&path).unwrap_or_default();
-    let lasting = |event: &Event| match &event.what {
-        What::Held { .. } | What::EditedAfter | What::Unread { again: true, .. } => {
-            Some(format!("{} {:?}", event.id, event.what))
-        }
-        _ => None,
-    };
     let now: Vec<String> = pass.events.iter().filter_map(lasting).collect();
     pass.events.retain(|event| lasting(event).is_none_or(|state| !before.lines().any(|line| line == state)));
     if let Err(error) = fs::write(&path, now.join("\n")) {
         tracing::warn!(%error, "what was told could not be noted");
     }
+}
+
+/// Returns a line for a state that lasts, which the next pass would find again.
+fn lasting(event: &Event) -> Option<String> {
+    match &event.what {
+        What::Held { .. } | What::EditedAfter | What::Unread { again: true, .. } => {
+            Some(format!("{} {:?}", event.id, event.what))
+        }
+        // The time may be another one at each look.
+        What::Later { why, .. } => Some(format!("{} {why:?}", event.id)),
+        What::Sent
+        | What::Rehearsed
+        | What::Failed(_)
+        | What::Unsure(_)
+        | What::Stale { .. }
+        | What::Withdrawn(_)
+        | What::Rejected(_)
+        | What::Read { .. }
+        | What::Unread { again: false, .. } => None,
+    }
+}
+
+/// Says to a person why a send had nothing to say.
+fn tell_why_nothing(context: &Context, session: &Session) -> Result<()> {
+    let ui = &context.ui;
+    if let Some(paused) = pause::paused(session, context.now()) {
+        ui.say(paused.sentence());
+        ui.hint(paused.way_out);
+        return Ok(());
+    }
+    let items = overview::items_now(context, session)?;
+    let at = |place: Place| items.iter().filter(|item| item.place == place).count();
+    let stopped = at(Place::Unsure) + at(Place::Stopped);
+    let (verb, object) = if stopped == 1 { ("needs", "it") } else { ("need", "them") };
+    match (at(Place::ApprovedHere), stopped, at(Place::Rehearsed)) {
+        (0, 0, 0) => ui.say("nothing is approved"),
+        (0, 0, rehearsed) => {
+            ui.say(format!("nothing new to rehearse; {} stays as it is", counted(rehearsed, "draft")));
+        }
+        (0, stopped, _) => {
+            ui.say(format!("{} {verb} you before anything is sent of {object}", counted(stopped, "draft")));
+            ui.hint("`git drafts status` tells what to do");
+        }
+        (here, _, _) => {
+            let verb = if here == 1 { "is" } else { "are" };
+            ui.say(format!("{} {verb} approved here, and not committed", counted(here, "draft")));
+            ui.hint("`git commit -a` sends what is approved");
+        }
+    }
+    Ok(())
 }
 
 /// Takes the sender's lock; where another one has it, leaves a mark for that one to look again.
@@ -148,18 +205,23 @@ pub fn print(context: &Context, pass: &Pass, json: bool) {
         return;
     }
     let length = shown_length(pass.events.iter().map(|event| &event.id));
+    let mut hints = BTreeSet::new();
     let mut connectors: Vec<&str> = pass.events.iter().map(|event| event.connector.as_str()).collect();
     connectors.sort_unstable();
     connectors.dedup();
     for connector in connectors {
         ui.out(format!("To {connector}"));
         for event in pass.events.iter().filter(|event| event.connector == connector) {
-            print_event(ui, event, length);
+            ui.out(line(ui, event, length));
+            // What helps several drafts is said once.
+            if let Some(hint) = hint(event, length).filter(|hint| hints.insert(hint.clone())) {
+                ui.hint(&hint);
+            }
         }
     }
 }
 
-fn print_event(ui: &Ui, event: &Event, length: usize) {
+fn line(ui: &Ui, event: &Event, length: usize) -> String {
     let id = ui.paint(Tone::Id, event.id.first(length));
     let goes = format!("{id} -> {}  {}", event.to, event.subject);
     let (tone, mark, rest) = match &event.what {
@@ -188,22 +250,43 @@ fn print_event(ui: &Ui, event: &Event, length: usize) {
             (Tone::Attention, "! [unread]   ", line)
         }
     };
-    ui.out(format!(" {} {rest}", ui.paint(tone, mark)));
-    match &event.what {
-        What::Held { hint: Some(hint), .. } => ui.hint(hint),
-        What::Unsure(_) => ui.hint(&format!(
-            "look whether it arrived, then `git drafts resolve {} --sent`, `--resend` or `--drop`",
-            event.id.first(length)
-        )),
+    format!(" {} {rest}", ui.paint(tone, mark))
+}
+
+/// Returns the way out of what happened, where there is one.
+fn hint(event: &Event, length: usize) -> Option<String> {
+    let hint = match &event.what {
+        What::Held { hint, .. } => return hint.clone(),
+        What::Unsure(_) => {
+            return Some(format!(
+                "look whether it arrived, then `git drafts resolve {} --sent`, `--resend` or `--drop`",
+                event.id.first(length)
+            ));
+        }
+        What::Failed(_) => {
+            return Some(format!(
+                "change it and commit, or `git drafts resolve {} --resend` or `--drop`",
+                event.id.first(length)
+            ));
+        }
         What::Stale { .. } => {
-            ui.hint("read the newer message; change the draft and commit it to send it all the same")
+            "read the newer message; change the draft and commit it to send it all the same"
         }
-        What::Later { why, .. } if why == judgement::UNDO => {
-            ui.hint("\"git revert HEAD\" or \"git reset HEAD~1\" takes it back until then");
-        }
-        What::EditedAfter => ui.hint("delete the file and commit; the ledger keeps what was sent"),
-        _ => {}
-    }
+        What::Later { why, .. } => match why.as_str() {
+            judgement::UNDO => "\"git revert HEAD\" or \"git reset HEAD~1\" takes it back until then",
+            judgement::SEND_AFTER => "take `send_after` out of it and commit, to send it at once",
+            judgement::LIMIT => "`sends_per_hour_max` is set under [limits] in drafts.toml and in the wiring",
+            _ => "the first `git drafts send` or run after that tries again",
+        },
+        What::EditedAfter => "delete the file and commit; the ledger keeps what was sent",
+        What::Sent
+        | What::Rehearsed
+        | What::Withdrawn(_)
+        | What::Rejected(_)
+        | What::Read { .. }
+        | What::Unread { .. } => return None,
+    };
+    Some(hint.to_owned())
 }
 
 /// Says why an answer is stale.

@@ -1,20 +1,30 @@
 //! Shows what waits, what is on its way and what is unclear.
 
+mod rows;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use self::rows::Row;
+use super::judgement;
 use super::overview::{Item, Place, items};
-use super::{CommandError, Context, Exit, Result, Session, evidence, health, pause, schedule, tick};
+use super::{CommandError, Context, Exit, Result, Session, evidence, health, pause, schedule, strays, tick};
 use crate::desk::Desk;
 use crate::draft::Status;
 use crate::entry::Fact;
-use crate::error::Hint;
+use crate::error::{FileError, Hint};
 use crate::id::{DraftId, shown_length};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Snapshot};
 use crate::message::Address;
 use crate::plan::Tier;
-use crate::text::{self, columns, fit};
-use crate::ui::{Tone, span};
+use crate::text;
+use crate::ui::{Tone, Ui, clock, span};
+
+/// Behind how much the lines of a section and its advice stand.
+const ADVICE: [&str; 2] = ["  ", "   "];
+
+/// The most remarks about one draft; `show` has all of them.
+const REMARKS_MAX: usize = 3;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, Default)]
@@ -37,48 +47,57 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         .and_then(|()| session.committed_policy(&desk).map(|_| ()))
         .err();
     let items = items(context, &session, &desk)?;
+    let snapshot = Snapshot::of(&session.repository)?;
+    let strays = strays::look(&session, &desk, &snapshot)?.wrong;
     if options.json {
-        context.ui.out(json_of(context, &session, &items));
+        context.ui.out(json_of(context, &session, &items, &strays));
     } else if options.porcelain {
         print_porcelain(context, &items);
     } else {
         if let Some(trouble) = &trouble {
             context.ui.error(trouble);
         }
-        print(context, &session, &items);
+        print(context, &session, &items, &strays);
     }
-    let needs_you = trouble.is_some() || items.iter().any(Item::needs_you);
+    let needs_you = !strays.is_empty() || trouble.is_some() || items.iter().any(Item::needs_you);
     if options.exit_code && needs_you { Ok(Exit::NeedsYou) } else { Ok(Exit::Done) }
 }
 
-fn print(context: &Context, session: &Session, items: &[Item]) {
+fn print(context: &Context, session: &Session, items: &[Item], strays: &[FileError]) {
     let ui = &context.ui;
     let now = context.now();
     let schedule = schedule::installed(context, session);
     let next = schedule.map(|installed| format!(", {}", installed.sentence(now))).unwrap_or_default();
     let place = context.shown(session.repository.place());
-    ui.out(format!("On desk {place}, {}{next}.", last_tick(session, now)));
+    ui.prose(["", "  "], None, format!("On desk {place}, {}{next}.", last_tick(session, now)));
     for line in evidence::runs(session).lines(now) {
-        ui.out(line);
+        // A fault stands below its run.
+        let indent = if line.starts_with(' ') { ["  ", "  "] } else { ["", "  "] };
+        ui.prose(indent, None, line);
     }
     for line in health::lines(session, now) {
-        ui.row(ui.paint(Tone::Attention, line));
+        ui.prose(["", "  "], Some(Tone::Attention), line);
     }
     if let Some(paused) = pause::paused(session, now) {
         let mut sentence = paused.sentence();
         sentence.replace_range(..1, "P");
-        ui.out(ui.paint(Tone::Bad, format!("{sentence}.")));
-        ui.out(format!("  (nothing is drafted or sent; {})", paused.way_out));
+        ui.prose(["", "  "], Some(Tone::Bad), format!("{sentence}."));
+        ui.prose(ADVICE, None, format!("(nothing is drafted or sent; {})", paused.way_out));
     }
     let length = shown_length(items.iter().map(|item| &item.id));
+    let waits = items.iter().any(|item| item.place == Place::Approved && item.later.is_some());
+    let taken_up = match waits {
+        true => "the sender takes these up, none before its time; \"git drafts send\" does so now",
+        false => "the sender takes these up; \"git drafts send\" does so now",
+    };
     let sections: [(Place, &str, &str); 11] = [
-        (Place::ApprovedHere, "Approved, not committed yet:", "use \"git commit\" to send"),
+        (Place::ApprovedHere, "Approved, not committed yet:", "use \"git commit -a\" to send"),
         (
             Place::RemovedHere,
             "Removed, not committed yet:",
             "use \"git commit\" to reject, \"git restore --staged --worktree <file>\" to keep",
         ),
-        (Place::Approved, "Approved:", "the sender takes these up; \"git drafts send\" does so now"),
+        (Place::Approved, "Approved:", taken_up),
         (
             Place::Held,
             "Approved, and held back:",
@@ -119,80 +138,98 @@ fn print(context: &Context, session: &Session, items: &[Item]) {
         }
         ui.out("");
         ui.out(ui.paint(Tone::Heading, heading));
-        ui.out(format!("  ({advice})"));
-        let mut widths = [
-            here.iter().map(|item| columns(&action(item))).max().unwrap_or(0).min(12),
-            here.iter().map(|item| columns(&item.recipient())).max().unwrap_or(0).min(24),
-            here.iter().map(|item| columns(&item.subject())).max().unwrap_or(0).min(44),
-        ];
-        if let Some(terminal) = ui.columns() {
-            // A narrow terminal shortens subjects first: what is behind them matters more.
-            let behind = |item: &&&Item| columns(&remark(item)).min(34) + 14;
-            let behind = here.iter().map(|item| behind(&item)).max().unwrap_or(0);
-            let before = 8 + length + 2 + 6 + 2 + widths[0] + 2 + widths[1] + 2;
-            widths[2] = widths[2].min(terminal.saturating_sub(before + behind)).max(16);
-        }
-        for item in here {
-            ui.row(format!("\t{}", line(context, item, length, widths, now)));
+        ui.prose(ADVICE, None, format!("({advice})"));
+        print_section(ui, place, &here, length, now);
+    }
+    if !strays.is_empty() {
+        ui.out("");
+        ui.out(ui.paint(Tone::Heading, "Not drafts:"));
+        ui.prose(ADVICE, None, "(nothing is sent of these files; mend, move or delete them)");
+        for error in strays {
+            print_wrong(ui, "", error);
         }
     }
-    if items.is_empty() {
+    if items.is_empty() && strays.is_empty() {
         ui.out("Nothing waits for you.");
     }
 }
 
-fn line(context: &Context, item: &Item, length: usize, widths: [usize; 3], now: Timestamp) -> String {
-    let id = context.ui.paint(Tone::Id, item.id.first(length));
-    if let (Place::Unclear, Some(error)) = (item.place, &item.error) {
-        let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        return format!("{id}  {error}{hint}");
+fn print_section(ui: &Ui, place: Place, items: &[&Item], length: usize, now: Timestamp) {
+    // A file that cannot be read has nothing to show but what is wrong with it.
+    let unclear = items.iter().filter_map(|item| Some((item, item.error.as_ref()?)));
+    for (item, error) in unclear.filter(|_| place == Place::Unclear) {
+        print_wrong(ui, &ui.paint(Tone::Id, item.id.first(length)), error);
     }
-    let tier = item.draft.as_ref().map_or("", |draft| draft.machine.tier.as_str());
-    let mut line = format!(
-        "{id}  {}  {}  {}  {}",
-        fit(tier, 6),
-        fit(&action(item), widths[0]),
-        fit(&item.recipient(), widths[1]),
-        fit(&item.subject(), widths[2]),
-    );
-    if let Some(age) = item.age(now) {
-        line.push_str(&format!("  {}", span(age)));
+    let rows = items.iter().filter(|item| place != Place::Unclear || item.error.is_none());
+    let rows: Vec<Row> = rows.map(|item| row(item, length, now)).collect();
+    for line in rows::lines(&rows, ui.columns(), |id| ui.paint(Tone::Id, id)) {
+        ui.out(line);
     }
-    let remark = remark(item);
-    if !remark.is_empty() {
-        line.push_str(&format!("  {remark}"));
+}
+
+/// Prints what is wrong with a file, and what to do about it on a line of its own.
+fn print_wrong(ui: &Ui, id: &str, error: &FileError) {
+    let first = if id.is_empty() { "\t".to_owned() } else { format!("\t{id}  ") };
+    let rest = " ".repeat(10);
+    ui.prose([&first, &rest], None, error);
+    if let Some(hint) = error.hint() {
+        ui.prose([&rest, &rest], None, format!("({hint})"));
     }
-    line.trim_end().to_owned()
+}
+
+fn row(item: &Item, length: usize, now: Timestamp) -> Row {
+    let mut remarks = remarks(item);
+    if remarks.len() > REMARKS_MAX {
+        let more = remarks.split_off(REMARKS_MAX - 1).len();
+        remarks.push(format!("and {more} more: \"git drafts show {}\"", item.id.first(length)));
+    }
+    Row {
+        id: item.id.first(length).to_owned(),
+        tier: item.draft.as_ref().map_or("", |draft| draft.machine.tier.as_str()).to_owned(),
+        action: action(item),
+        recipient: item.recipient(),
+        subject: item.subject(),
+        age: item.age(now).map(span).unwrap_or_default(),
+        remarks,
+    }
 }
 
 fn action(item: &Item) -> String {
     item.draft.as_ref().map(|draft| draft.machine.action.to_string()).unwrap_or_default()
 }
 
-/// Returns the one thing that a person should know first.
-fn remark(item: &Item) -> String {
+/// Returns what a person should know, the most important first.
+fn remarks(item: &Item) -> Vec<String> {
+    let mut remarks: Vec<String> = state(item).into_iter().collect();
+    remarks.extend(item.links.iter().cloned());
+    // Of what a person has decided the findings are known.
+    if remarks.is_empty() || item.needs_you() {
+        remarks.extend(item.draft.iter().flat_map(|draft| draft.machine.findings.clone()));
+    }
+    remarks.iter().map(|remark| text::one_line(remark, 300)).filter(|remark| !remark.is_empty()).collect()
+}
+
+/// Says why it stands where it does.
+fn state(item: &Item) -> Option<String> {
     if let Some(why) = &item.held {
-        return text::one_line(why, 120);
+        return Some(why.clone());
     }
-    if let Some(until) = item.until {
+    if let Some((until, why)) = &item.later {
+        let until = clock(*until);
+        if why != judgement::UNDO {
+            return Some(format!("not before {until}: {why}"));
+        }
         let signed = if item.signer.is_some() { "signed, " } else { "" };
-        let until = crate::ui::clock(until);
-        return format!("{signed}goes at {until}; \"git revert\" or \"git reset\" takes it back");
+        return Some(format!("{signed}goes at {until}; \"git revert\" or \"git reset\" takes it back"));
     }
-    let said = match item.last.as_ref().map(|entry| &entry.fact) {
+    match item.last.as_ref().map(|entry| &entry.fact) {
         Some(Fact::Unsure { reason } | Fact::Failed { reason } | Fact::Deferred { reason, .. }) => {
             Some(reason.clone())
         }
         Some(Fact::Stale { .. }) => Some("the thread moved on".to_owned()),
         Some(Fact::Sending) => Some("being sent".to_owned()),
-        _ if item.signer.is_some() => item.signer.as_ref().map(|signer| format!("signed by {signer}")),
-        _ => None,
-    };
-    if let Some(link) = item.links.first().filter(|_| said.is_none()) {
-        return text::one_line(link, 120);
+        _ => item.signer.as_ref().map(|signer| format!("signed by {signer}")),
     }
-    let finding = || item.draft.as_ref().and_then(|draft| draft.machine.findings.first()).cloned();
-    text::one_line(&said.or_else(finding).unwrap_or_default(), 60)
 }
 
 fn last_tick(session: &Session, now: Timestamp) -> String {
@@ -245,12 +282,19 @@ pub fn item_json(item: &Item, now: Timestamp) -> Value {
         "age_seconds": item.age(now).map(|age| age.as_secs()),
         "findings": item.links.iter().chain(findings).collect::<Vec<_>>(),
         "held": item.held,
+        "error": item.error.as_ref().map(error_json),
+        "until": item.later.as_ref().map(|(until, _)| until.to_string()),
+        "waits_for": item.later.as_ref().map(|(_, why)| why.clone()),
         "signer": item.signer,
         "last_entry": item.last.as_ref().map(|entry| entry.fact.kind()),
     })
 }
 
-fn json_of(context: &Context, session: &Session, items: &[Item]) -> Value {
+fn error_json(error: &FileError) -> Value {
+    json!({ "path": error.path, "line": error.line, "what": error.what, "hint": error.hint })
+}
+
+fn json_of(context: &Context, session: &Session, items: &[Item], strays: &[FileError]) -> Value {
     let now = context.now();
     let unsure: Vec<&str> = items
         .iter()
@@ -262,6 +306,7 @@ fn json_of(context: &Context, session: &Session, items: &[Item]) -> Value {
         "desk": session.repository.place().display().to_string(),
         "drafts": items.iter().map(|item| item_json(item, now)).collect::<Vec<_>>(),
         "unsure": unsure,
+        "strays": strays.iter().map(error_json).collect::<Vec<_>>(),
         "paused": pause::paused(session, now).map(|paused| json!({
             "since": paused.since.map(|time| time.to_string()),
             "until": paused.until.map(|time| time.to_string()),

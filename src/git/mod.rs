@@ -531,6 +531,11 @@ impl Repository {
         Ok(names.next().is_some())
     }
 
+    /// Tells whether git leaves a file alone that it does not know, by `.gitignore` and the like.
+    pub fn is_ignored(&self, path: &str) -> bool {
+        self.inner.is_path_ignored(path).unwrap_or(false)
+    }
+
     /// Tells whether git's attributes name a filter or an encoding for a path, checked-in ones included.
     pub fn filter_of(&self, path: &str) -> Result<Option<&'static str>> {
         for name in ["filter", "working-tree-encoding", "ident"] {

@@ -83,7 +83,7 @@ fn approve_stages_and_the_commit_sends() {
     On desk ~/drafts, last tick 0 seconds ago.
 
     Approved, not committed yet:
-      (use "git commit" to send)
+      (use "git commit -a" to send)
     	rnjk  low     route_answer  Ada Brown  Re: where is my invoice?  0 seconds
     "#);
     desk.git(&["commit", "-m", "yes"]);
@@ -335,7 +335,8 @@ fn an_unknown_key_is_named_with_its_line() {
 
     Unclear, so nothing is sent:
       (mend or delete the file, and commit)
-    	rnjk  drafts/rnjkmjrz-re-where-is-my-invoice.md:4: unknown key `sujbect` (did you mean `subject`?)
+    	rnjk  drafts/rnjkmjrz-re-where-is-my-invoice.md:4: unknown key `sujbect`
+              (did you mean `subject`?)
     ");
 }
 
@@ -387,24 +388,40 @@ fn a_denied_recipient_is_refused() {
 }
 
 #[test]
-fn two_files_with_one_id_are_both_refused_until_one_is_gone() {
+fn a_second_file_with_one_id_is_refused_by_the_hook_and_held_by_the_sender() {
     let desk = with_answer();
     let id = desk.id("invoice");
     desk.approve("invoice");
+    let before = desk.git_says(&["rev-parse", "main"]);
     fs::copy(desk.path(&desk.draft("invoice")), desk.path("drafts/copy.md")).unwrap();
     desk.git(&["add", "."]);
-    desk.git(&["commit", "-m", "both"]);
+    desk.try_git(&["commit", "-m", "both"]).fails(1);
     assert_snapshot!(desk.seen(), @"
-    [main [abbrev]] both
-     2 files changed, 33 insertions(+), 1 deletion(-)
-     create mode 100644 drafts/copy.md
-    2> error: drafts/copy.md: drafts/rnjkmjrz-re-where-is-my-invoice.md has the id rnjkmjrz too
-    2> hint: delete one of the two and commit; nothing is sent from either
-    2> error: drafts/rnjkmjrz-re-where-is-my-invoice.md: drafts/copy.md has the id rnjkmjrz too
+    2> error: drafts/copy.md:8: drafts/rnjkmjrz-re-where-is-my-invoice.md has the id rnjkmjrz too
+    2> hint: leave it out of the commit: `git rm --cached drafts/copy.md`
+    exit 1
+    ");
+    assert_eq!(desk.git_says(&["rev-parse", "main"]), before);
+    // What comes in without the hook, as by a pull, is held.
+    desk.git(&["-c", "core.hooksPath=/dev/null", "commit", "-qm", "both"]).send();
+    assert_snapshot!(desk.seen(), @"
+    To out
+     ! [held]      rnjk  drafts/copy.md: drafts/rnjkmjrz-re-where-is-my-invoice.md has the id rnjkmjrz too
     2> hint: delete one of the two and commit; nothing is sent from either
     ");
-    assert_eq!(desk.sent(), []);
-    assert_eq!(desk.story(&id), "drafted");
+    desk.drafts(&["status"]).succeeds();
+    assert_snapshot!(desk.seen(), @"
+    On desk ~/drafts, last tick 0 seconds ago.
+
+    Unclear, so nothing is sent:
+      (mend or delete the file, and commit)
+    	rnjk  drafts/copy.md: drafts/rnjkmjrz-re-where-is-my-invoice.md has the id rnjkmjrz too
+              (delete one of the two and commit; nothing is sent from either)
+    ");
+    assert_eq!((desk.sent(), desk.story(&id).as_str()), (Vec::new(), "drafted"));
+    // Both being there already, other commits go through.
+    fs::write(desk.path("notes.txt"), "x\n").unwrap();
+    desk.git(&["add", "notes.txt"]).git(&["commit", "-qm", "notes"]).said().succeeds();
     desk.git(&["rm", "-q", "drafts/copy.md"]).git(&["commit", "-m", "one"]);
     assert_eq!(desk.sent().len(), 1);
 }
@@ -414,10 +431,9 @@ fn another_drafts_id_in_a_file_is_refused_and_rejects_nothing() {
     let desk = Desk::new();
     desk.with_mail("where is my invoice?").with_mail(SKY).tick();
     let (mine, other) = (desk.id("invoice"), desk.id("sky"));
-    desk.edit("invoice", &format!("id = \"{mine}\""), &format!("id = \"{other}\""))
-        .approve("invoice")
-        .commit("hm");
-    desk.send();
+    desk.edit("invoice", &format!("id = \"{mine}\""), &format!("id = \"{other}\"")).approve("invoice");
+    desk.try_git(&["commit", "-am", "hm"]).fails(1).says("put its own id back");
+    desk.commit_quietly("hm").send();
     assert_eq!(desk.sent(), []);
     assert_eq!(desk.story(&mine), "drafted");
     assert_eq!(desk.story(&other), "drafted");
@@ -447,7 +463,7 @@ fn a_file_that_the_machine_never_drafted_is_not_sent() {
      1 file changed, 32 insertions(+)
      create mode 100644 drafts/kqzmwvst-mine.md
     2> To 
-    2>  ! [held]      kqzm  the ledger knows nothing of it, so it is not sent
+    2>  ! [held]      kqzm  drafts/kqzmwvst-mine.md: the ledger knows nothing of it, so it is not sent
     2> hint: a draft begins with a message; delete the file and commit
     ");
     assert_eq!(desk.sent(), []);
@@ -464,6 +480,7 @@ fn an_approval_waits_for_send_after_and_for_the_undo_window() {
      1 file changed, 2 insertions(+), 1 deletion(-)
     2> To out
     2>  . [later]     rnjk -> Ada Brown  Re: where is my invoice?  after Fri 20 Nov 13:00:00 (`send_after`)
+    2> hint: take `send_after` out of it and commit, to send it at once
     ");
     assert_eq!(desk.sent(), []);
     desk.at("2026-11-20T13:00:01Z").send();

@@ -257,6 +257,7 @@ fn a_program_that_is_not_there_puts_the_send_off_in_one_line() {
     assert_snapshot!(desk.seen(), @"
     To out
      . [later]     rnjk -> Ada Brown  Re: where is my invoice?  after Fri 20 Nov 12:15:00 (`connector` cannot be started: No such file or directory (os error 2))
+    2> hint: the first `git drafts send` or run after that tries again
     ");
     let id = desk.id("invoice");
     assert!(desk.story(&id).ends_with("claimed deferred"), "{}", desk.story(&id));

@@ -109,6 +109,7 @@ fn json_tells_the_same_as_the_table() {
           "action": "route_answer",
           "age_seconds": 0,
           "confidence": 0.9,
+          "error": null,
           "findings": [],
           "held": null,
           "id": "rnjkmjrz",
@@ -122,7 +123,9 @@ fn json_tells_the_same_as_the_table() {
           "tier": "low",
           "to": [
             "Ada Brown <ada@example.org>"
-          ]
+          ],
+          "until": null,
+          "waits_for": null
         }
       ],
       "version": 1

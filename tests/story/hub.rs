@@ -189,11 +189,49 @@ fn an_answer_waits_while_the_hub_is_down() {
     assert_snapshot!(desk.seen().replace(&hub.url(), "[hub]"), @"
     To hub
      . [later]     vsgw -> planner-1  Re: question 1  after Fri 20 Nov 12:01:00 (cannot reach [hub]: Connection refused (os error 111))
+    2> hint: the first `git drafts send` or run after that tries again
     ");
+    // Whoever looks, or sends by hand, is told what waits, and until when.
+    desk.at("2026-11-20T12:00:30Z").send();
+    assert_snapshot!(desk.seen().replace(&hub.url(), "[hub]"), @"
+    To hub
+     . [later]     vsgw -> planner-1  Re: question 1  after Fri 20 Nov 12:01:00 (cannot reach [hub]: Connection refused (os error 111))
+    2> hint: the first `git drafts send` or run after that tries again
+    ");
+    desk.drafts(&["status"]).succeeds();
+    assert_snapshot!(desk.seen().replace(&hub.url(), "[hub]"), @r#"
+    On desk ~/drafts, last tick 30 seconds ago.
+    transport `hub` is away for 30 seconds, has not worked yet: cannot reach [hub]: Connection refused (os error 111)
+
+    Approved:
+      (the sender takes these up, none before its time; "git drafts send" does so now)
+    	vsgw  low     route_answer  planner-1  Re: question 1  30 seconds  not before Fri 20 Nov 12:01:00: cannot reach [hub]: Connection refused (os error 111)
+    "#);
+    // A timer tells it once.
+    for said in [1, 0] {
+        desk.drafts(&["send", "--quiet"]).succeeds();
+        assert_eq!(desk.seen().matches("[later]").count(), said, "{}", desk.seen());
+    }
     hub.up();
     desk.at("2026-11-20T14:00:00Z").send();
     assert_eq!(hub.sent().len(), 1, "{}", desk.seen());
     assert_eq!(desk.files(), [""; 0]);
+}
+
+#[test]
+fn what_helps_several_drafts_is_said_once() {
+    let hub = StateHub::start();
+    let desk = with_hub(&hub, "dedupes = true\ncan_find = true");
+    ask(&hub, 1);
+    ask(&hub, 2);
+    desk.tick();
+    hub.down();
+    for file in desk.files() {
+        desk.approve(&file);
+    }
+    desk.commit_quietly("yes").send();
+    assert_eq!(desk.seen().matches("[later]").count(), 2, "{}", desk.seen());
+    assert_eq!(desk.seen().matches("hint: ").count(), 1, "{}", desk.seen());
 }
 
 #[test]

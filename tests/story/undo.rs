@@ -46,7 +46,7 @@ fn the_hook_says_when_it_goes_and_how_to_take_it_back() {
     On desk ~/drafts, last tick 0 seconds ago.
 
     Approved:
-      (the sender takes these up; "git drafts send" does so now)
+      (the sender takes these up, none before its time; "git drafts send" does so now)
     	rnjk  low     route_answer  Ada Brown  Re: where is my invoice?  0 seconds  goes at Fri 20 Nov 12:10:00; "git revert" or "git reset" takes it back
     "#);
     desk.at(WITHIN).send();
@@ -244,6 +244,25 @@ fn run_waits_for_send_after_as_send_does() {
         desk.at("2026-11-20T13:00:00Z").drafts(&[command]).succeeds();
         assert_eq!(desk.sent().len(), 1, "{command}");
     }
+}
+
+#[test]
+fn status_and_send_name_the_time_of_send_after() {
+    let desk = with_send_after("2026-11-20T14:00:00+01:00");
+    desk.commit_quietly("yes").at("2026-11-20T12:59:00Z").send();
+    assert_snapshot!(desk.seen(), @"
+    To out
+     . [later]     rnjk -> Ada Brown  Re: where is my invoice?  after Fri 20 Nov 13:00:00 (`send_after`)
+    2> hint: take `send_after` out of it and commit, to send it at once
+    ");
+    desk.drafts(&["status"]).succeeds();
+    assert_snapshot!(desk.seen(), @r#"
+    On desk ~/drafts, last tick 59 minutes ago.
+
+    Approved:
+      (the sender takes these up, none before its time; "git drafts send" does so now)
+    	rnjk  low     route_answer  Ada Brown  Re: where is my invoice?  59 minutes  not before Fri 20 Nov 13:00:00: `send_after`
+    "#);
 }
 
 #[test]

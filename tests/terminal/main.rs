@@ -1,4 +1,4 @@
-//! What needs a real terminal, or a real shell: `review`, the pager, completion.
+//! What needs a real terminal, or a real shell: `review`, `status`, the pager, completion.
 //!
 //! Needs `tmux`; for completion `bash` with its completion, `zsh` and `fish`. Where one is missing the
 //! test says so and passes.
@@ -9,4 +9,5 @@ mod support;
 mod completion;
 mod pager;
 mod review;
+mod status;
 mod tmux;

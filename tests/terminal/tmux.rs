@@ -38,11 +38,17 @@ pub struct Terminal<'d> {
 impl<'d> Terminal<'d> {
     /// Starts a line of shell in a terminal of the desk's.
     pub fn start(desk: &'d Desk, line: &str) -> Self {
+        Self::of_width(desk, 80, line)
+    }
+
+    /// The same in one of so many columns.
+    pub fn of_width(desk: &'d Desk, columns: usize, line: &str) -> Self {
         // A server that is ending would take the next one with it.
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let terminal = Self { desk, socket: desk.home().join(format!("tmux-{number}")) };
         let line = format!("{line}; echo \"ended with $?\"; exec sleep 600");
-        let start = ["new-session", "-d", "-x", "80", "-y", "24", "sh", "-c", &line];
+        let columns = columns.to_string();
+        let start = ["new-session", "-d", "-x", &columns, "-y", "24", "sh", "-c", &line];
         let config = desk.home().join("tmux.conf");
         std::fs::write(&config, "set -g status off\nset -g history-limit 5000\n").unwrap();
         let mut command = desk.command("tmux");

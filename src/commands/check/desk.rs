@@ -1,11 +1,13 @@
 //! Whether what people wrote on the desk can be read, and whether the policy counts.
 
-use super::super::{CommandError, POLICY_HINT};
+use super::super::{CommandError, POLICY_HINT, strays};
 use super::Look;
 use super::finding::Report;
 use crate::brain::rules::Catalogue;
 use crate::desk::Desk;
+use crate::error::{FileError, Hint};
 use crate::git::{GitError, Head, MAIN, landing, lease};
+use crate::ledger::Snapshot;
 use crate::policy;
 use crate::ui::counted;
 
@@ -43,7 +45,27 @@ pub fn look(look: &Look<'_>, report: &mut Report) {
         }
     }
     report.fine("drafts", format!("{} on the desk", counted(desk.files.len(), "draft")));
+    worktree(look, &desk, report);
     busy(look, report);
+}
+
+/// Names what stands in the worktree and would not be a draft if it were committed.
+fn worktree(look: &Look<'_>, desk: &Desk, report: &mut Report) {
+    let session = &look.session;
+    let strays = Snapshot::of(&session.repository)
+        .map_err(CommandError::from)
+        .and_then(|snapshot| strays::look(session, desk, &snapshot));
+    let strays = match strays {
+        Ok(strays) => strays.wrong,
+        Err(error) => return report.error("draft.worktree", &error),
+    };
+    // What is committed was told with the desk.
+    let is_committed = |error: &FileError| desk.files.iter().any(|file| file.path == error.path);
+    let strays = strays.into_iter().filter(|error| !is_committed(error));
+    for error in strays.chain(strays::broken(session, desk)) {
+        let hint = error.hint().unwrap_or_else(|| "mend it, or delete it".to_owned());
+        report.note("draft.worktree", error.to_string(), hint);
+    }
 }
 
 fn unreadable(look: &Look<'_>, error: &GitError, report: &mut Report) {
