@@ -47,9 +47,9 @@ pub enum LedgerError {
     /// An entry cannot be understood.
     #[error("ledger:{0}")]
     Entry(FileError),
-    /// There is no ledger.
+    /// There is no ledger; the remote to fetch one from, where there is one.
     #[error("there is no branch `ledger`, so nobody knows what was sent")]
-    Missing,
+    Missing(Option<String>),
     /// The branch is behind what we wrote, or on another history.
     #[error("the ledger was rewound: it was at {} and is at {}", remembered.short(), tip.short())]
     Rewound {
@@ -78,9 +78,9 @@ pub enum LedgerError {
     /// Nothing outside the repository remembers this ledger.
     #[error("nothing on this machine remembers this ledger, so nobody knows whether it is whole")]
     Forgotten,
-    /// Another clone of this desk ticks and sends.
+    /// Another clone of this desk ticks and sends; the remote to fetch its ledger from, where there is one.
     #[error("another clone of this desk ticks and sends, or this one was copied")]
-    AnotherClone,
+    AnotherClone(Option<String>),
     /// Others kept writing.
     #[error("the ledger is locked by another process")]
     Locked,
@@ -99,8 +99,11 @@ impl Hint for LedgerError {
         let hint = match self {
             LedgerError::Git(error) => return error.hint(),
             LedgerError::Entry(error) => return error.hint(),
-            LedgerError::Missing => {
-                "in a clone: `git fetch origin ledger:ledger`; otherwise restore the branch from a backup"
+            LedgerError::Missing(Some(remote)) => {
+                format!("fetch it: `git fetch {remote} ledger:ledger`; or restore the branch from a backup")
+            }
+            LedgerError::Missing(None) => {
+                "`git drafts check` may know where it was; otherwise restore the branch from a backup"
                     .to_owned()
             }
             LedgerError::Rewound { remembered, .. } => format!(
@@ -116,10 +119,10 @@ impl Hint for LedgerError {
             LedgerError::Forgotten => {
                 "if nothing was lost (compare it with your backups): `git drafts init --take-over`".to_owned()
             }
-            LedgerError::AnotherClone => {
-                "to move that here: stop it there, `git fetch origin ledger:ledger`, and `git drafts init --take-over`"
-                    .to_owned()
-            }
+            LedgerError::AnotherClone(remote) => format!(
+                "to move that here: stop it there, `git fetch {} ledger:ledger`, and `git drafts init --take-over`",
+                remote.as_deref().unwrap_or("<its folder>")
+            ),
             LedgerError::Locked => "try again; if it stays so, see `git drafts check`".to_owned(),
             LedgerError::State { .. } => return None,
         };
@@ -229,7 +232,9 @@ impl<'r> Ledger<'r> {
         if repository.is_shallow() {
             return Err(LedgerError::Shallow);
         }
-        let Some(desk_id) = Self::desk_id(repository)? else { return Err(LedgerError::Missing) };
+        let Some(desk_id) = Self::desk_id(repository)? else {
+            return Err(LedgerError::Missing(repository.remote_name()));
+        };
         is_checked_out(repository, state)?;
         let ledger = Self { repository, state: state.to_path_buf(), desk_id };
         is_another_clones(repository, state)?;
@@ -269,7 +274,7 @@ impl<'r> Ledger<'r> {
         if repository.is_shallow() {
             return Err(LedgerError::Shallow);
         }
-        Self::desk_id(repository)?.ok_or(LedgerError::Missing)?;
+        Self::desk_id(repository)?.ok_or_else(|| LedgerError::Missing(repository.remote_name()))?;
         growth(repository, state).map(drop)
     }
 
@@ -281,7 +286,7 @@ impl<'r> Ledger<'r> {
         }
         match Self::desk_id(repository) {
             Ok(Some(_)) => {}
-            Ok(None) => found.push(LedgerError::Missing),
+            Ok(None) => found.push(LedgerError::Missing(repository.remote_name())),
             Err(error) => found.push(error),
         }
         if found.iter().all(|error| matches!(error, LedgerError::Shallow)) {
@@ -410,7 +415,7 @@ fn is_another_clones(repository: &Repository, _: &Path) -> Result<()> {
     let here = Snapshot::of(repository)?;
     let (number, clone) = here.sender()?.unzip();
     if clone != clone_id(repository, false)? {
-        return Err(LedgerError::AnotherClone);
+        return Err(LedgerError::AnotherClone(repository.remote_name()));
     }
     // Whoever took over elsewhere is known here as soon as that ledger was fetched, and before it is merged.
     let desk = repository.entry(here.tree, HEAD_FILE)?;
@@ -418,7 +423,7 @@ fn is_another_clones(repository: &Repository, _: &Path) -> Result<()> {
         let there = Snapshot::at(repository, tip, repository.commit(tip)?.tree);
         let is_same_desk = repository.entry(there.tree, HEAD_FILE)? == desk;
         if is_same_desk && there.sender()?.unzip().0 > number {
-            return Err(LedgerError::AnotherClone);
+            return Err(LedgerError::AnotherClone(repository.remote_name()));
         }
     }
     Ok(())
@@ -450,7 +455,7 @@ type Folders = BTreeMap<String, ObjectId>;
 impl<'r> Snapshot<'r> {
     /// Reads the branch's tip, without any check of continuity.
     pub fn of(repository: &'r Repository) -> Result<Self> {
-        let tip = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
+        let tip = repository.tip(LEDGER)?.ok_or_else(|| LedgerError::Missing(repository.remote_name()))?;
         let tree = repository.commit(tip)?.tree;
         Ok(Self::at(repository, tip, tree))
     }
@@ -837,11 +842,11 @@ mod tests {
         let tip = clone.remote_branch("ledger").unwrap().unwrap();
         clone.swap(LEDGER, None, tip, "x").unwrap();
         let state = bed.folder.path().join("other-state");
-        assert!(matches!(Ledger::open(&clone, &state), Err(LedgerError::AnotherClone)));
+        assert!(matches!(Ledger::open(&clone, &state), Err(LedgerError::AnotherClone(_))));
         Ledger::take_over(&clone, now()).unwrap();
         assert!(Ledger::open(&clone, &state).is_ok());
         bed.git(&["fetch", "-q", other.to_str().unwrap(), "ledger:ledger"]);
-        assert!(matches!(bed.open(), Err(LedgerError::AnotherClone)));
+        assert!(matches!(bed.open(), Err(LedgerError::AnotherClone(_))));
     }
 
     #[test]
@@ -879,7 +884,7 @@ mod tests {
         assert!(matches!(bed.open(), Err(LedgerError::CheckedOut)));
         bed.git(&["symbolic-ref", "HEAD", "refs/heads/main"]);
         bed.git(&["update-ref", "-d", "refs/heads/ledger"]);
-        assert!(matches!(bed.open(), Err(LedgerError::Missing)));
+        assert!(matches!(bed.open(), Err(LedgerError::Missing(_))));
     }
 
     #[test]

@@ -72,11 +72,11 @@ impl Runs {
             Ending::Paused => "paused",
             Ending::Busy => "busy",
         };
-        let mut lines = vec![format!(
-            "Last scheduled run {} ({ago} ago): {how}; {} clean in a row.",
-            clock(last.at),
-            streak(&self.records)
-        )];
+        let clean = match streak(&self.records) {
+            0 => String::new(),
+            count => format!("; {count} clean in a row"),
+        };
+        let mut lines = vec![format!("Last scheduled run {} ({ago} ago): {how}{clean}.", clock(last.at))];
         lines.extend(last.did.faults.iter().map(|fault| format!("  {fault}")));
         lines
     }

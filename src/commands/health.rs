@@ -71,10 +71,10 @@ impl Health {
         let (since, (_, what)) = (self.since?, self.last_failure.as_ref()?);
         let ago = |time: Timestamp| span(now.duration_since(time).max(SignedDuration::ZERO));
         let worked = match self.last_success {
-            Some(time) => format!("worked {} ago", ago(time)),
-            None => "has not worked yet".to_owned(),
+            Some(time) => format!("last worked {} ago", ago(time)),
+            None => "never worked".to_owned(),
         };
-        Some(format!("away for {}, {worked}: {what}", ago(since)))
+        Some(format!("away for {} ({worked}): {what}", ago(since)))
     }
 }
 
@@ -101,7 +101,7 @@ fn all(session: &Session) -> Vec<(Role, &str, Option<Health>)> {
 /// Returns a line for each that fails now.
 pub fn lines(session: &Session, now: Timestamp) -> Vec<String> {
     let line = |(role, name, health): (Role, &str, Option<Health>)| {
-        Some(format!("{} `{name}` is {}", role.word(), health?.sentence(now)?))
+        Some(format!("{} `{name}` has been {}", role.word(), health?.sentence(now)?))
     };
     all(session).into_iter().filter_map(line).collect()
 }
@@ -144,11 +144,11 @@ mod tests {
             assert_eq!(health.sentence(at(hour)).as_deref(), line);
         };
         let new = Health::default().after(Err("no route\nto host"), at(8));
-        check(&new, 10, Some("away for 2 hours, has not worked yet: no route to host"));
+        check(&new, 10, Some("away for 2 hours (never worked): no route to host"));
         let works = new.after(Ok(()), at(11));
         check(&works, 12, None);
         let away = works.after(Err("refused"), at(12)).after(Err("slow"), at(13));
-        check(&away, 14, Some("away for 2 hours, worked 3 hours ago: slow"));
+        check(&away, 14, Some("away for 2 hours (last worked 3 hours ago): slow"));
     }
 
     #[test]

@@ -198,7 +198,12 @@ fn adopt_or_create_ledger(context: &Context, repository: &Repository) -> Result<
     if repository.entry_at(tip, policy::FILE)?.is_some() || !Desk::at(repository, tip)?.files.is_empty() {
         return Err(CommandError::refused(
             format!("{shown} has drafts and no branch `ledger`, so nobody knows what was sent"),
-            "fetch it: `git fetch origin ledger:ledger`; or restore it from a backup",
+            match repository.remote_name() {
+                Some(remote) => {
+                    format!("fetch it: `git fetch {remote} ledger:ledger`; or restore it from a backup")
+                }
+                None => "restore it from a backup".to_owned(),
+            },
         ));
     }
     Err(CommandError::refused(

@@ -208,7 +208,7 @@ fn details(entry: &Entry) -> String {
         Fact::Sending => format!("generation {}", entry.generation),
         Fact::Sent { receipt } => receipt.clone(),
         Fact::Rehearsed { spec_hash } => spec_hash.chars().take(12).collect(),
-        Fact::Deferred { until, reason } => format!("{reason}, until {}", clock(*until)),
+        Fact::Deferred { until, reason } => format!("not before {}: {reason}", clock(*until)),
         Fact::Failed { reason } | Fact::Unsure { reason } | Fact::Withdrawn { reason, .. } => reason.clone(),
         Fact::Stale { newer } => format!("the thread has {newer}"),
         Fact::Rejected { by, reason, .. } => format!("{by}: {reason}"),

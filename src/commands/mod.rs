@@ -276,7 +276,8 @@ impl Session {
             Some(repository) => repository,
             None => Repository::open(&wiring.desk.path)?,
         };
-        let desk_id = Ledger::desk_id(&repository)?.ok_or(LedgerError::Missing)?;
+        let desk_id =
+            Ledger::desk_id(&repository)?.ok_or_else(|| LedgerError::Missing(repository.remote_name()))?;
         let state = config::state_dir(&wiring, &context.state_home(), &desk_id);
         Ok(Self::new(repository, wiring, wiring_path, state))
     }

@@ -141,16 +141,21 @@ pub fn resume(context: &Context) -> Result<Exit> {
     let session = Session::open(context)?;
     let path = path(&session);
     let was = paused(&session, context.now());
+    let stored = fs::read_to_string(&path).ok().and_then(|text| toml::from_str::<Stored>(&text).ok());
+    let over = stored.and_then(|stored| stored.until);
     match fs::remove_file(&path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(CommandError::system(&path, error)),
     }
     if let Some(still) = paused(&session, context.now()) {
-        return Err(CommandError::refused(still.sentence(), still.way_out));
+        return Err(CommandError::refused(format!("still {}", still.sentence()), still.way_out));
     }
     let Some(was) = was else {
-        context.ui.out("It was not paused.");
+        context.ui.out(match over {
+            Some(until) => format!("The pause ended by itself at {}.", clock(until)),
+            None => "It was not paused.".to_owned(),
+        });
         return Ok(Exit::Done);
     };
     let after = was.since.map(|since| format!(" after {}", span(context.now().duration_since(since))));

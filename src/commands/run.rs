@@ -41,7 +41,10 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit> {
     let is_bounded = options.trigger.is_some() || options.seconds_max.is_some();
     let seconds = options.seconds_max.unwrap_or(schedule::RUN_SECONDS_MAX);
     let until = is_bounded.then(|| Instant::now() + Duration::from_secs(seconds));
-    let ended = children(context, &session, until, &mut part).await;
+    // Who looks on is told what a timer is told once.
+    let is_watched = options.trigger.is_none() && context.ui.is_terminal();
+    let quiet: &[&str] = if is_watched { &[] } else { &["--quiet"] };
+    let ended = children(context, &session, quiet, until, &mut part).await;
     begun.ended(&session, part, &ended, None);
     ended
 }
@@ -49,15 +52,20 @@ pub async fn run(context: &Context, options: Options) -> Result<Exit> {
 async fn children(
     context: &Context,
     session: &Session,
+    quiet: &[&str],
     until: Option<Instant>,
     part: &mut Part,
 ) -> Result<Exit> {
     let now = context.now();
     if let Some(paused) = pause::paused(session, now) {
         part.ending = Ending::Paused;
-        if pause::is_reminder_due(session, now) {
+        let is_due = pause::is_reminder_due(session, now);
+        // Who looks on is told each time.
+        if is_due || context.ui.is_terminal() {
             context.ui.say(paused.sentence());
             context.ui.hint(paused.way_out);
+        }
+        if is_due {
             notice::tell_pause(context, session, paused.since).await;
         }
         return Ok(Exit::Done);
@@ -68,7 +76,7 @@ async fn children(
         until.map(|until| until.min(Instant::now() + until.duration_since(Instant::now()) / 3 * 2));
     for (command, until) in [(&["tick", "--shadow-later"][..], tick_until), (&["send"][..], until)] {
         let pid = process::id().to_string();
-        let code = child(context, &[command, &["--quiet", "--part-of", &pid]].concat(), until).await?;
+        let code = child(context, &[command, quiet, &["--part-of", &pid]].concat(), until).await?;
         match Part::take(&record::part_file(session, command[0], process::id())) {
             Some(did) => part.join(did),
             // It did not come so far as to tell.

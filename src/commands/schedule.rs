@@ -57,6 +57,13 @@ pub enum How {
 }
 
 impl How {
+    fn subject(self) -> &'static str {
+        match self {
+            How::Systemd => "a systemd timer",
+            How::Cron => "cron",
+        }
+    }
+
     fn words(self) -> &'static str {
         match self {
             How::Systemd => "systemd timer",
@@ -148,10 +155,16 @@ pub fn install(context: &Context, options: &Options) -> Result<Exit> {
         ));
     }
     let how = if options.cron { How::Cron } else { How::Systemd };
+    if how == How::Cron && !is_program("crontab") {
+        return Err(CommandError::refused(
+            "there is no `crontab` here",
+            "install cron, or use a systemd timer: `git drafts schedule install`",
+        ));
+    }
     let places = Places::of(context, &session)?;
     if let Some(other) = places.find(&session)?.into_iter().find(|installed| installed.how != how) {
         return Err(CommandError::refused(
-            format!("this desk is in the hands of {} already", other.how.words()),
+            format!("{} calls this desk already", other.how.subject()),
             "`git drafts schedule remove` takes that away",
         ));
     }
@@ -171,7 +184,7 @@ pub fn install(context: &Context, options: &Options) -> Result<Exit> {
             ));
         }
         context.ui.warn(format!("{why}; installed all the same"));
-        tracing::warn!("scheduled by --force: {why}");
+        tracing::info!("scheduled by --force: {why}");
         let mut part = Part::default();
         part.fault(why);
         Begun::new(context, "schedule install --force", record::trigger(None)).ended(
@@ -383,7 +396,8 @@ struct Places {
 impl Places {
     fn of(context: &Context, session: &Session) -> Result<Self> {
         let home = context.home();
-        let desk_id = Ledger::desk_id(&session.repository)?.ok_or(LedgerError::Missing)?;
+        let desk_id = Ledger::desk_id(&session.repository)?
+            .ok_or_else(|| LedgerError::Missing(session.repository.remote_name()))?;
         let wiring = std::path::absolute(&session.wiring_path)
             .map_err(|error| CommandError::system(&session.wiring_path, error))?;
         let variables = [("XDG_CONFIG_HOME", ".config"), ("XDG_STATE_HOME", ".local/state")];

@@ -90,12 +90,16 @@ fn print(context: &Context, session: &Session, items: &[Item], strays: &[FileErr
         true => "the sender takes these up, none before its time; \"git drafts send\" does so now",
         false => "the sender takes these up; \"git drafts send\" does so now",
     };
+    let they_land = match session.repository.operation_under_way() {
+        Some(operation) => format!("{operation} is under way; they land with the first tick after it"),
+        None => "they land with the next tick".to_owned(),
+    };
     let sections: [(Place, &str, &str); 11] = [
         (Place::ApprovedHere, "Approved, not committed yet:", "use \"git commit -a\" to send"),
         (
             Place::RemovedHere,
             "Removed, not committed yet:",
-            "use \"git commit\" to reject, \"git restore --staged --worktree <file>\" to keep",
+            "use \"git commit -a\" to reject, \"git restore --staged --worktree <file>\" to keep",
         ),
         (Place::Approved, "Approved:", taken_up),
         (
@@ -124,7 +128,7 @@ fn print(context: &Context, session: &Session, items: &[Item], strays: &[FileErr
             "Waiting for you:",
             "edit and set status to \"approved\", or use \"git drafts approve <id>\"; delete the file to reject",
         ),
-        (Place::Parked, "Not on the desk yet:", "they land with the next tick"),
+        (Place::Parked, "Not on the desk yet:", &they_land),
         (
             Place::EditedAfter,
             "Changed after they were sent:",

@@ -139,8 +139,9 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
     for warning in &session.wiring.warnings {
         context.ui.warn(warning);
     }
-    // A new user's first tick; whoever only sends from here has no terminal when the timer calls.
-    if session.wiring.sources.is_empty() && context.ui.is_terminal() {
+    // Whoever only sends from here is not told of it when the timer calls.
+    let is_watched = context.ui.is_terminal() || !options.quiet;
+    if session.wiring.sources.is_empty() && is_watched {
         context.ui.say("the wiring names no source, so there is nothing to take in");
         context.ui.hint(&format!("add a [source.NAME] to {}", context.shown(&session.wiring_path)));
     }

@@ -335,6 +335,16 @@ impl Repository {
         Ok(self.remote_branches(name)?.into_iter().next())
     }
 
+    /// Returns the name of the remote that is fetched from: the one of `main`, else `origin`, else the first.
+    pub fn remote_name(&self) -> Option<String> {
+        let remotes = self.inner.remotes().ok()?;
+        let names: Vec<&str> = remotes.iter().flatten().flatten().collect();
+        let is_one = |name: &String| names.contains(&name.as_str());
+        let of_main = self.config("branch.main.remote").filter(is_one);
+        let origin = Some("origin".to_owned()).filter(is_one);
+        of_main.or(origin).or_else(|| names.first().map(|&name| name.to_owned()))
+    }
+
     /// Returns where each remote that has a branch had it when it was last fetched.
     pub fn remote_branches(&self, name: &str) -> Result<Vec<ObjectId>> {
         let pattern = format!("refs/remotes/*/{name}");

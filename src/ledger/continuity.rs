@@ -36,7 +36,7 @@ pub(super) struct Growth {
 pub(super) fn growth(repository: &Repository, state: &Path) -> Result<Growth> {
     // The memory is read before the branch: a writer in between makes the branch newer, never older.
     let from = remembered(state)?;
-    let to = repository.tip(LEDGER)?.ok_or(LedgerError::Missing)?;
+    let to = repository.tip(LEDGER)?.ok_or_else(|| LedgerError::Missing(repository.remote_name()))?;
     if let Some(from) = from
         && from != to
     {

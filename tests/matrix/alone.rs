@@ -82,7 +82,7 @@ fn an_older_git_folder_put_back_sends_nothing_twice() {
     play(&desk, "mv .git ../newer; cp -a ../backup .git; git reset -q --hard");
     assert_snapshot!(check_refused(&desk), @"
     2> error: another clone of this desk ticks and sends, or this one was copied
-    2> hint: to move that here: stop it there, `git fetch origin ledger:ledger`, and `git drafts init --take-over`
+    2> hint: to move that here: stop it there, `git fetch <its folder> ledger:ledger`, and `git drafts init --take-over`
     exit 128
     ");
     // Taking over does not make this machine forget what it remembers.
@@ -110,7 +110,7 @@ fn an_older_copy_of_the_whole_desk_put_back_sends_nothing_twice() {
     assert_eq!(delivered(&desk).len(), 1);
     assert_snapshot!(check_refused(&desk), @"
     2> error: another clone of this desk ticks and sends, or this one was copied
-    2> hint: to move that here: stop it there, `git fetch origin ledger:ledger`, and `git drafts init --take-over`
+    2> hint: to move that here: stop it there, `git fetch <its folder> ledger:ledger`, and `git drafts init --take-over`
     exit 128
     ");
 }
@@ -121,7 +121,7 @@ fn a_copy_that_lacks_nothing_put_back_goes_on_when_told_to() {
     play(&desk, "yes_quietly; cd ..; cp -a drafts backup; mv drafts older; mv backup drafts");
     assert_snapshot!(check_refused(&desk), @"
     2> error: another clone of this desk ticks and sends, or this one was copied
-    2> hint: to move that here: stop it there, `git fetch origin ledger:ledger`, and `git drafts init --take-over`
+    2> hint: to move that here: stop it there, `git fetch <its folder> ledger:ledger`, and `git drafts init --take-over`
     exit 128
     ");
     desk.drafts(&["init", "--take-over", "."]).succeeds();
@@ -263,7 +263,7 @@ fn a_split_index_keeps_the_sent_draft_on_the_desk_until_it_is_whole() {
     From mail
      ! [needs you]      rlrw  medium 0.00  Ada Brown <- Re: Why is the grass green?
      = [known]          2 messages have drafts or an answer already
-    1 draft cannot be put on the desk yet: the index: it is split, which git-drafts cannot read. They are kept, and land with the next tick.
+    1 draft cannot be put on the desk yet: the index: it is split, which git-drafts cannot read. It is kept, and lands with the next tick.
     1 draft waits for you in ~/drafts
     ");
     play(&desk, "git update-index --no-split-index; git drafts run");

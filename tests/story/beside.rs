@@ -49,7 +49,7 @@ fn a_held_index_parks_drafts_until_it_is_free() {
     assert_snapshot!(desk.seen(), @"
     From mail
      * [new draft]      rnjk  low    0.90  Ada Brown <- Re: where is my invoice?
-    1 draft cannot be put on the desk yet: another git process holds the index. They are kept, and land with the next tick.
+    1 draft cannot be put on the desk yet: another git process holds the index. It is kept, and lands with the next tick.
     0 drafts wait for you in ~/drafts
     ");
     assert_eq!(desk.files(), [""; 0]);
@@ -78,7 +78,7 @@ fn a_merge_under_way_parks_drafts() {
     assert_snapshot!(desk.seen(), @"
     From mail
      * [new draft]      rnjk  low    0.90  Ada Brown <- Re: where is my invoice?
-    1 draft cannot be put on the desk yet: a merge is under way. They are kept, and land with the next tick.
+    1 draft cannot be put on the desk yet: a merge is under way. It is kept, and lands with the next tick.
     0 drafts wait for you in ~/drafts
     ");
     assert_eq!(desk.files(), [""; 0]);
@@ -101,7 +101,7 @@ fn a_commit_in_an_open_editor_parks_drafts() {
     assert_snapshot!(desk.plain(&fs::read_to_string(desk.home().join("said")).unwrap()), @"
     From mail
      * [new draft]      rnjk  low    0.90  Ada Brown <- Re: where is my invoice?
-    1 draft cannot be put on the desk yet: a commit is being written. They are kept, and land with the next tick.
+    1 draft cannot be put on the desk yet: a commit is being written. It is kept, and lands with the next tick.
     0 drafts wait for you in ~/drafts
     ");
     assert_eq!(desk.git_says(&["log", "-1", "--author=Sam", "--format=%s"]), "message");
@@ -131,7 +131,7 @@ fn main_in_a_linked_worktree_parks_drafts() {
     assert_snapshot!(desk.seen(), @"
     From mail
      * [new draft]      rnjk  low    0.90  Ada Brown <- Re: where is my invoice?
-    1 draft cannot be put on the desk yet: `main` is checked out in the linked worktree ~/drafts/.git/worktrees/linked. They are kept, and land with the next tick.
+    1 draft cannot be put on the desk yet: `main` is checked out in the linked worktree ~/drafts/.git/worktrees/linked. It is kept, and lands with the next tick.
     0 drafts wait for you in ~/drafts
     ");
     desk.git(&["worktree", "remove", "../linked"]).git(&["switch", "-q", "main"]).tick();

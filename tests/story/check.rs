@@ -117,6 +117,81 @@ fn hooks_that_are_missing_outdated_or_not_executable_are_mended() {
 }
 
 #[test]
+fn a_hooks_path_that_a_moved_desk_left_behind_is_mended() {
+    let mut desk = with_answer();
+    desk.git(&["config", "--local", "core.hooksPath", &desk.path(".git/hooks").display().to_string()]);
+    fs::rename(desk.path(""), desk.home().join("moved")).unwrap();
+    desk.moves_to("moved");
+    assert_snapshot!(wrong(&desk), @"
+    hooks.path wrong: `core.hooksPath` is ~/drafts/.git/hooks, which is not there, so no hook runs: was the desk moved?
+      git drafts check --fix
+    ");
+    assert_snapshot!(findings(&desk, &["--fix"], &["mended"]).join("\n"), @"
+    hooks.path mended: `core.hooksPath` is ~/moved/.git/hooks
+    hook mended: hook ~/moved/.git/hooks/prepare-commit-msg rings again
+    hook mended: hook ~/moved/.git/hooks/post-commit rings again
+    hook mended: hook ~/moved/.git/hooks/post-merge rings again
+    hook mended: hook ~/moved/.git/hooks/post-rewrite rings again
+    hook mended: hook ~/moved/.git/hooks/post-applypatch rings again
+    ");
+    assert_eq!(wrong(&desk), "");
+    desk.approve("invoice").commit("yes");
+    assert_eq!(desk.sent().len(), 1);
+}
+
+#[test]
+fn a_wiring_that_was_moved_with_its_desk_is_named_with_the_way_back() {
+    let mut desk = Desk::unmade();
+    desk.drafts(&["demo", "demo"]).succeeds();
+    fs::rename(desk.home().join("demo"), desk.home().join("moved")).unwrap();
+    desk.moves_to("moved/drafts");
+    assert_snapshot!(wrong(&desk), @"
+    wiring.missing wrong: there is no wiring at ~/demo/config.toml
+      if that is ~/moved/config.toml now: `git drafts --config ~/moved/config.toml init`
+    ledger.forgotten wrong: nothing on this machine remembers this ledger, so nobody knows whether it is whole
+      mend the wiring first: it may say where that memory is
+    hooks.path wrong: `core.hooksPath` is ~/demo/drafts/.git/hooks, which is not there, so no hook runs: was the desk moved?
+      git drafts check --fix
+    ");
+    desk.drafts(&["check", "--fix"]).fails(1);
+    desk.shell("git drafts --config ../config.toml init").succeeds();
+    assert_eq!(wrong(&desk), "", "the way out works");
+}
+
+#[test]
+fn a_wiring_without_sources_is_told() {
+    let desk = Desk::with_wiring("version = 1\n\n[desk]\npath = \"drafts\"\n\n[notify]\nenabled = false\n");
+    assert_snapshot!(notes(&desk), @"
+    source.none note: the wiring names no source, so no message is taken in
+      add a [source.NAME] to ~/.config/git-drafts/config.toml
+    ");
+    let first = desk.drafts(&["tick"]).succeeds();
+    assert_snapshot!(desk.seen(), @"
+    2> the wiring names no source, so there is nothing to take in
+    2> hint: add a [source.NAME] to ~/.config/git-drafts/config.toml
+    ");
+    assert_eq!(desk.drafts(&["tick"]).err, first.err, "not only the first time");
+    // A timer has nothing to say of it.
+    desk.drafts(&["tick", "--quiet"]).succeeds();
+    assert_eq!(desk.seen(), "");
+}
+
+#[test]
+fn a_command_for_notifications_that_is_not_there_is_told() {
+    let desk = with_answer();
+    let wiring = desk.home().join(".config/git-drafts/config.toml");
+    let text = fs::read_to_string(&wiring).unwrap();
+    fs::write(&wiring, text.replace("enabled = false", "command = [\"no-such-notifier\", \"--now\"]"))
+        .unwrap();
+    assert_snapshot!(wrong(&desk), @"
+    notify.command wrong: the command of [notify] `no-such-notifier` is not there
+      install it, or name another program as `command` under [notify]
+    ");
+    fs::write(&wiring, text.replace("enabled = false", "command = [\"/bin/cat\"]")).unwrap();
+    assert_eq!((wrong(&desk), notes(&desk)), (String::new(), String::new()));
+}
+
+#[test]
 fn a_hook_of_another_kind_is_left_alone() {
     let desk = with_answer();
     fs::write(desk.path(".git/hooks/post-commit"), "#!/usr/bin/env python3\n").unwrap();
@@ -621,12 +696,14 @@ fn folders_programs_and_credentials_that_are_not_there_are_told() {
 fn a_desktop_that_cannot_be_reached_is_told() {
     let desk = Desk::with_wiring("version = 1\n[desk]\npath = \"drafts\"\n[notify]\nenabled = true\n");
     assert_snapshot!(notes(&desk), @"
+    source.none note: the wiring names no source, so no message is taken in
+      add a [source.NAME] to ~/.config/git-drafts/config.toml
     notify note: no notification can be shown: the session bus ~/.run/bus does not answer: No such file or directory (os error 2)
       ticks work without; `git drafts status` tells what waits, or set `enabled = false` under [notify]
     ");
     let _bus = std::os::unix::net::UnixListener::bind(desk.home().join("bus")).unwrap();
     desk.with("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", desk.home().join("bus").display()));
-    assert_eq!(notes(&desk), "");
+    assert!(!notes(&desk).contains("notify note:"), "{}", notes(&desk));
 }
 
 #[test]

@@ -367,7 +367,7 @@ fn status_says_which_source_is_away_and_since_when_until_it_is_back() {
     let line = said.out.lines().find(|line| line.contains("source `second`")).unwrap();
     assert_eq!(
         line.replace(&second.url(), "[hub]"),
-        "source `second` is away for 2 hours, worked 3 hours ago: cannot reach [hub]: Connection refused (os error 111)"
+        "source `second` has been away for 2 hours (last worked 3 hours ago): cannot reach [hub]: Connection refused (os error 111)"
     );
     let json: Value = serde_json::from_str(&desk.drafts(&["status", "--json"]).succeeds().out).unwrap();
     let all: Vec<(&str, &str, bool)> = json["connectors"]

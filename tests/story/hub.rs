@@ -201,7 +201,7 @@ fn an_answer_waits_while_the_hub_is_down() {
     desk.drafts(&["status"]).succeeds();
     assert_snapshot!(desk.seen().replace(&hub.url(), "[hub]"), @r#"
     On desk ~/drafts, last tick 30 seconds ago.
-    transport `hub` is away for 30 seconds, has not worked yet: cannot reach [hub]: Connection refused (os error 111)
+    transport `hub` has been away for 30 seconds (never worked): cannot reach [hub]: Connection refused (os error 111)
 
     Approved:
       (the sender takes these up, none before its time; "git drafts send" does so now)

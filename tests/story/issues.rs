@@ -253,6 +253,7 @@ fn a_list_that_failed_in_the_middle_goes_on_where_it_failed() {
     assert_snapshot!(desk.seen(), @"
     To issues
      ! [failed]    rnjk -> 3 tasks  the export is empty  task `export`: the tracker answered 422 (not this one); created so far: find is T-1 (https://tracker.example/T-1)
+    2> hint: change it and commit, or `git drafts resolve rnjk --resend` or `--drop`
     ");
     assert_eq!(tracker.titles(), ["T-1 Find out since when"]);
     // Another text, approved anew: what is there already is found, and nothing is there twice.

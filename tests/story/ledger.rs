@@ -28,7 +28,7 @@ fn without_a_ledger_nothing_is_sent() {
     desk.git(&["branch", "-qD", "ledger"]);
     assert_snapshot!(check_refused(&desk), @"
     2> error: there is no branch `ledger`, so nobody knows what was sent
-    2> hint: in a clone: `git fetch origin ledger:ledger`; otherwise restore the branch from a backup
+    2> hint: `git drafts check` may know where it was; otherwise restore the branch from a backup
     exit 128
     ");
     desk.git(&["branch", "ledger", &ledger]).send();
@@ -118,14 +118,14 @@ fn the_ledger_cannot_be_merged_into_main() {
 #[test]
 fn a_clone_without_the_ledger_sends_nothing_and_init_takes_it_from_the_remote() {
     let mut desk = about_to_send();
-    desk.git(&["clone", "-q", ".", "../clone"]);
+    desk.git(&["clone", "-q", "-o", "hub", ".", "../clone"]);
     desk.moves_to("clone");
     // Another machine: it remembers nothing.
     desk.with("XDG_STATE_HOME", desk.home().join(".elsewhere"));
     desk.drafts(&["send"]).fails(128);
     assert_snapshot!(desk.seen(), @"
     2> error: there is no branch `ledger`, so nobody knows what was sent
-    2> hint: in a clone: `git fetch origin ledger:ledger`; otherwise restore the branch from a backup
+    2> hint: fetch it: `git fetch hub ledger:ledger`; or restore the branch from a backup
     exit 128
     ");
     assert_eq!(desk.sent(), []);
@@ -140,7 +140,7 @@ fn a_clone_without_the_ledger_sends_nothing_and_init_takes_it_from_the_remote() 
     desk.drafts(&["send"]).fails(128);
     assert_snapshot!(desk.seen(), @"
     2> error: another clone of this desk ticks and sends, or this one was copied
-    2> hint: to move that here: stop it there, `git fetch origin ledger:ledger`, and `git drafts init --take-over`
+    2> hint: to move that here: stop it there, `git fetch hub ledger:ledger`, and `git drafts init --take-over`
     exit 128
     ");
     desk.drafts(&["init", "--take-over"]).succeeds();

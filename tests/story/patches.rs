@@ -193,6 +193,7 @@ fn a_branch_with_something_else_is_left_alone() {
     assert_snapshot!(desk.seen(), @"
     To patches
      ! [failed]    rnjk -> routes.toml  Open until six  drafts/rnjkmjrz-open-until-six.md:19: there is a branch `git-drafts/rnjkmjrz.1.[desk]` with something else on it
+    2> hint: change it and commit, or `git drafts resolve rnjk --resend` or `--drop`
     ");
     assert_eq!(desk.git_says(&["rev-parse", &branch]), tip);
     assert_eq!(desk.story(&id), "drafted claimed sending failed");

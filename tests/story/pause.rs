@@ -73,6 +73,8 @@ fn a_pause_ends_when_its_time_is_over() {
     desk.at("2026-11-20T12:30:00Z").send();
     assert_eq!(desk.sent().len(), 1, "{}", desk.seen());
     desk.drafts(&["resume"]).succeeds();
+    assert_snapshot!(desk.seen(), @"The pause ended by itself at Fri 20 Nov 12:30:00.");
+    desk.drafts(&["resume"]).succeeds();
     assert_snapshot!(desk.seen(), @"It was not paused.");
     for wrong in ["soon", "0m", "-1h", "2"] {
         desk.drafts(&["pause", &format!("--for={wrong}")]).fails(129).says("is no time span");

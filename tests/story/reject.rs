@@ -42,7 +42,7 @@ fn reject_takes_the_reason_with_it() {
     On desk ~/drafts, last tick 0 seconds ago.
 
     Removed, not committed yet:
-      (use "git commit" to reject, "git restore --staged --worktree <file>" to keep)
+      (use "git commit -a" to reject, "git restore --staged --worktree <file>" to keep)
     	zkvj  medium  escalate  Ada Brown  Re: Why is the sky blue?  0 seconds
 
     Waiting for you:
@@ -121,7 +121,7 @@ fn a_file_that_is_only_gone_from_the_worktree_is_not_rejected() {
     On desk ~/drafts, last tick 0 seconds ago.
 
     Removed, not committed yet:
-      (use "git commit" to reject, "git restore --staged --worktree <file>" to keep)
+      (use "git commit -a" to reject, "git restore --staged --worktree <file>" to keep)
     	rnjk  low     route_answer  Ada Brown  Re: where is my invoice?  0 seconds
     "#);
     desk.git(&["restore", &path]);

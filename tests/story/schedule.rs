@@ -49,6 +49,7 @@ fn a_timer_is_not_trusted_before_a_dry_run_went_well_with_the_same_wiring() {
     desk.drafts(&["schedule", "install"]).fails(128).says("the wiring has changed since");
     assert_eq!(records(&desk).len(), 0);
     desk.drafts(&["schedule", "install", "--force"]).succeeds().says("installed all the same");
+    assert_eq!(desk.seen().matches("`git drafts tick --dry-run`").count(), 1, "{}", desk.seen());
     let record = records(&desk).pop().unwrap();
     assert_eq!(record["command"], "schedule install --force");
     assert_eq!(

@@ -145,7 +145,7 @@ fn nothing_lands_on_top_of_an_approval_in_its_window() {
     From mail
      ! [needs you]      zkvj  medium 0.00  Ada Brown <- Re: Why is the sky blue?
      = [known]          1 message has a draft or an answer already
-    1 draft cannot be put on the desk yet: an approval can still be taken back. They are kept, and land with the next tick.
+    1 draft cannot be put on the desk yet: an approval can still be taken back. It is kept, and lands with the next tick.
     0 drafts wait for you in ~/drafts
     ");
     assert_eq!(desk.git_says(&["rev-parse", "HEAD"]), approval);

@@ -72,7 +72,9 @@ fn unreadable(look: &Look<'_>, error: &GitError, report: &mut Report) {
     let is_gone = matches!(look.session.repository.tip(MAIN), Ok(None));
     let remote = look.session.repository.remote_branch("main").ok().flatten();
     match remote.filter(|_| is_gone) {
-        Some(_) => report.wrong("desk", error.to_string(), "`git branch main origin/main`"),
+        Some(tip) => {
+            report.wrong("desk", error.to_string(), format!("take the remote's: `git branch main {tip}`"))
+        }
         None if is_gone => report.wrong(
             "desk",
             error.to_string(),

@@ -1,5 +1,7 @@
 //! Whether the hooks wake the sender, and who decides which hooks git runs.
 
+use std::path::Path;
+
 use super::super::init;
 use super::Look;
 use super::finding::Report;
@@ -10,7 +12,20 @@ use crate::ui::counted;
 /// Looks at the hooks path and at each hook; puts ours back where that is asked for.
 pub fn look(look: &Look<'_>, report: &mut Report) {
     let repository = &look.session.repository;
-    let hooks_path = repository.settings("core.hooksPath").unwrap_or_default();
+    let mut hooks_path = repository.settings("core.hooksPath").unwrap_or_default();
+    let own = repository.git_dir().join("hooks");
+    if let Some(Setting { value, .. }) = hooks_path.last().filter(|setting| is_left_behind(setting)) {
+        let what =
+            format!("`core.hooksPath` is {value}, which is not there, so no hook runs: was the desk moved?");
+        if !look.fix {
+            return report.wrong("hooks.path", what, "git drafts check --fix");
+        }
+        match repository.set_config("core.hooksPath", &own.display().to_string()) {
+            Ok(()) => report.mended("hooks.path", format!("`core.hooksPath` is {}", own.display())),
+            Err(error) => return report.error("hooks.path", &error),
+        }
+        hooks_path.clear();
+    }
     let found = init::binary().and_then(|binary| {
         let before = hooks::inspect(repository, &binary)?;
         let after = if look.fix { hooks::install(repository, &binary)? } else { before.clone() };
@@ -60,7 +75,16 @@ pub fn look(look: &Look<'_>, report: &mut Report) {
             ),
         }
     }
-    report.fine("hooks", format!("{} in place", counted(fine, "hook")));
+    if fine > 0 {
+        report.fine("hooks", format!("{} in place", counted(fine, "hook")));
+    }
+}
+
+/// Tells whether this repository's own configuration names the hooks folder of a repository that is gone: that is
+/// where it was itself before somebody moved it.
+fn is_left_behind(setting: &Setting) -> bool {
+    let path = Path::new(&setting.value);
+    setting.scope == "local" && path.is_absolute() && path.ends_with(".git/hooks") && !path.exists()
 }
 
 /// Says who sends git elsewhere for its hooks.

@@ -31,14 +31,14 @@ fn name(trouble: &LedgerError) -> &'static str {
     match trouble {
         LedgerError::Git(_) => "ledger.unreadable",
         LedgerError::Entry(_) => "ledger.entry",
-        LedgerError::Missing => "ledger.missing",
+        LedgerError::Missing(_) => "ledger.missing",
         LedgerError::Rewound { .. } => "ledger.rewound",
         LedgerError::Foreign(_) => "ledger.foreign",
         LedgerError::Rewritten { .. } => "ledger.rewritten",
         LedgerError::CheckedOut => "ledger.checked-out",
         LedgerError::Shallow => "ledger.shallow",
         LedgerError::Forgotten => "ledger.forgotten",
-        LedgerError::AnotherClone => "ledger.another-clone",
+        LedgerError::AnotherClone(_) => "ledger.another-clone",
         LedgerError::Locked => "ledger.locked",
         LedgerError::State { .. } => "ledger.memory",
     }
@@ -55,14 +55,12 @@ fn way_out(look: &Look<'_>, trouble: &LedgerError) -> Option<String> {
     };
     let tip_file = look.context.shown(&session.state.join("ledger-tip"));
     match trouble {
-        LedgerError::Missing | LedgerError::Git(_) => {
+        LedgerError::Missing(_) | LedgerError::Git(_) => {
             let remembered = Ledger::remembered(&session.state).filter(|tip| repository.has(*tip));
-            let known = remembered.map(put_back).or_else(from_remote);
-            let lost = matches!(trouble, LedgerError::Missing).then(|| {
-                "`git fetch origin ledger:ledger`, or restore the branch from a backup: without it nothing is sent"
-                    .to_owned()
-            });
-            known.or(lost)
+            let lost = matches!(trouble, LedgerError::Missing(None));
+            let lost =
+                lost.then(|| "restore the branch from a backup: without it nothing is sent".to_owned());
+            remembered.map(put_back).or_else(from_remote).or(lost)
         }
         LedgerError::Rewound { remembered, .. } if repository.has(*remembered) => Some(put_back(*remembered)),
         LedgerError::Rewound { remembered, .. } => Some(format!(
@@ -70,6 +68,9 @@ fn way_out(look: &Look<'_>, trouble: &LedgerError) -> Option<String> {
              what was sent since then may be sent again: look at each approved draft, then `rm {tip_file}` and `git drafts init --take-over`",
             put_back(*remembered).trim_start_matches("put it back: ")
         )),
+        LedgerError::Forgotten if look.wiring_error.is_some() => {
+            Some("mend the wiring first: it may say where that memory is".to_owned())
+        }
         LedgerError::CheckedOut => {
             let linked = repository.linked_worktrees().unwrap_or_default();
             let there = linked.into_iter().find(|linked| linked.branch.as_deref() == Some(LEDGER));
@@ -86,7 +87,7 @@ fn way_out(look: &Look<'_>, trouble: &LedgerError) -> Option<String> {
         | LedgerError::Rewritten { .. }
         | LedgerError::Shallow
         | LedgerError::Forgotten
-        | LedgerError::AnotherClone
+        | LedgerError::AnotherClone(_)
         | LedgerError::Locked => None,
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
-use super::super::init;
+use super::super::{init, noted_wiring};
 use super::Look;
 use super::finding::Report;
 use super::place::writable;
@@ -31,7 +31,10 @@ pub fn wiring(look: &Look<'_>, report: &mut Report) {
                 ConfigError::NotOurs { .. } | ConfigError::WritableByOthers { .. } => "wiring.access",
                 _ => "wiring.mistake",
             };
-            report.error(name, error);
+            match moved(look) {
+                Some(hint) if name == "wiring.missing" => report.wrong(name, error.to_string(), hint),
+                Some(_) | None => report.error(name, error),
+            }
         }
     }
     for warning in &look.session.wiring.warnings {
@@ -53,6 +56,18 @@ pub fn wiring(look: &Look<'_>, report: &mut Report) {
         }
     }
     note(look, report);
+}
+
+/// Says how the wiring is found again that the repository names, where it is not there: a desk may have been
+/// moved together with it.
+fn moved(look: &Look<'_>) -> Option<String> {
+    let repository = &look.session.repository;
+    let noted = noted_wiring(repository).filter(|noted| *noted == look.session.wiring_path)?;
+    let beside = repository.place().parent()?.join(noted.file_name()?);
+    Some(match beside.is_file() {
+        true => format!("if that is {0} now: `git drafts --config {0} init`", beside.display()),
+        false => "if it was moved, say where it is now: `git drafts --config <file> init`".to_owned(),
+    })
 }
 
 /// Looks at `.git/drafts/wiring`, by which hooks and `-C` find the wiring.
@@ -93,6 +108,13 @@ fn note(look: &Look<'_>, report: &mut Report) {
 pub async fn connectors(look: &Look<'_>, report: &mut Report) {
     let wiring = &look.session.wiring;
     let mut credentials: Vec<Credential<'_>> = Vec::new();
+    if wiring.sources.is_empty() && look.wiring_error.is_none() {
+        report.note(
+            "source.none",
+            "the wiring names no source, so no message is taken in",
+            format!("add a [source.NAME] to {}", look.context.shown(&look.session.wiring_path)),
+        );
+    }
     for source in &wiring.sources {
         let name = &source.name;
         match &source.kind {
@@ -305,8 +327,22 @@ pub fn notification(look: &Look<'_>, report: &mut Report) {
     if !look.session.wiring.notify.enabled {
         return report.fine("notify", "notifications are off");
     }
+    let command = look.session.wiring.notify.command.as_deref().and_then(|command| command.first());
+    if let Some(program) = command {
+        match found(program, env::var_os("PATH")) {
+            Ok(path) => report
+                .fine("notify.command", format!("notifications without a desktop go to {}", path.display())),
+            Err(why) => report.wrong(
+                "notify.command",
+                format!("the command of [notify] `{program}` {why}"),
+                "install it, or name another program as `command` under [notify]",
+            ),
+        }
+    }
     match bus(env::var("DBUS_SESSION_BUS_ADDRESS").ok(), env::var_os("XDG_RUNTIME_DIR")) {
         Ok(place) => report.fine("notify", format!("notifications go to {place}")),
+        // Then they go to the command.
+        Err(_) if command.is_some() => {}
         Err(why) => report.note(
             "notify",
             format!("no notification can be shown: {why}"),

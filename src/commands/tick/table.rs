@@ -204,6 +204,9 @@ impl Table<'_> {
             ));
         }
         if !self.rows.iter().any(|row| news(&row)) {
+            if self.dry_run {
+                ui.out("Nothing is new, and nothing was written: this was a dry run.");
+            }
             return;
         }
         let length = shown_length(self.rows.iter().filter_map(|row| row.id.as_ref()));
@@ -281,10 +284,16 @@ impl Table<'_> {
         let place = self.context.shown(self.session.repository.place());
         match landed {
             Some(Landed::Busy(busy)) => {
-                ui.out(format!(
-                    "{} cannot be put on the desk yet: {busy}. They are kept, and land with the next tick.",
-                    counted(self.drafts, "draft")
-                ));
+                let later = match self.drafts {
+                    0 => String::new(),
+                    1 => " It is kept, and lands with the next tick.".to_owned(),
+                    _ => " They are kept, and land with the next tick.".to_owned(),
+                };
+                let what = match self.drafts {
+                    0 => "The desk cannot be changed".to_owned(),
+                    drafts => format!("{} cannot be put on the desk", counted(drafts, "draft")),
+                };
+                ui.out(format!("{what} yet: {busy}.{later}"));
             }
             Some(Landed::Done { kept, .. }) => {
                 for kept in kept {

@@ -98,10 +98,13 @@ impl Tick<'_> {
             let Source::Hub(hub) = hub else { continue };
             let ids: Vec<&str> = self.drafts.iter().map(|new| new.id.as_str()).collect();
             let key = format!("tick.{}", &sha256_hex(ids.join(" ").as_bytes())[..16]);
+            let ready = self.drafts.len() - needs_you;
+            let verbs = [ready, needs_you].map(|count| if count == 1 { "s" } else { "" });
             let summary = format!(
-                "{} wait for a person, {} need one to answer",
-                counted(self.drafts.len() - needs_you, "draft"),
-                needs_you
+                "{} wait{} for a person, {needs_you} need{} one to answer",
+                counted(ready, "draft"),
+                verbs[0],
+                verbs[1]
             );
             let details = json!({ "drafts": self.drafts.len(), "needs_you": needs_you });
             match hub.progress(&key, "drafts_ready", &summary, details).await {
