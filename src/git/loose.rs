@@ -84,28 +84,34 @@ pub fn put_away(repository: &Repository, objects: &[Broken]) -> Result<Vec<Strin
 pub(super) fn write(repository: &Repository, id: ObjectId, kind: &str, bytes: &[u8]) -> Result<()> {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let path = path_of(repository, id);
-    // `git gc` removes what is named like this and was left.
-    let name = format!("tmp_obj_{}_{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let aside = repository.git_dir().join("objects").join(name);
-    let written = packed(kind, bytes).and_then(|packed| write_as(&aside, &path, &packed));
-    if written.is_err() {
-        // Nobody takes it for an object.
-        let _ = fs::remove_file(&aside);
-    }
+    let written = packed(kind, bytes).and_then(|packed| {
+        let (aside, file) = create_aside(&repository.git_dir().join("objects"), &COUNT)?;
+        let written = write_as(file, &aside, &path, &packed);
+        if written.is_err() {
+            // Nobody takes it for an object.
+            let _ = fs::remove_file(&aside);
+        }
+        written
+    });
     written.map_err(|error| unwritable_io(&path, &error))
 }
 
-fn write_as(aside: &Path, path: &Path, packed: &[u8]) -> io::Result<()> {
-    let create = || File::options().write(true).create_new(true).mode(0o444).open(aside);
-    let file = match create() {
-        // Left by a process of this number that died.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(aside)?;
-            create()
+/// Makes a file that nobody else writes; one that is there may be a living process's, for in another
+/// container there are the same numbers.
+fn create_aside(objects: &Path, count: &AtomicUsize) -> io::Result<(PathBuf, File)> {
+    loop {
+        // `git gc` removes what is named like this and was left.
+        let name = format!("tmp_obj_{}_{}", process::id(), count.fetch_add(1, Ordering::Relaxed));
+        let aside = objects.join(name);
+        match File::options().write(true).create_new(true).mode(0o444).open(&aside) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            file => return file.map(|file| (aside, file)),
         }
-        file => file,
-    };
-    file?.write_all(packed)?;
+    }
+}
+
+fn write_as(mut file: File, aside: &Path, path: &Path, packed: &[u8]) -> io::Result<()> {
+    file.write_all(packed)?;
     match fs::rename(aside, path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(path.parent().unwrap_or(path))?;
@@ -194,5 +200,18 @@ mod tests {
             }
         }
         assert!(!ends_too_soon(&b"this is no stream at all"[..]).unwrap());
+    }
+
+    #[test]
+    fn two_processes_of_one_number_write_files_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = [0, 1].map(|_| create_aside(folder.path(), &AtomicUsize::new(0)).unwrap());
+        let write = |(path, mut file): (PathBuf, File), text: &str| {
+            file.write_all(text.as_bytes()).unwrap();
+            path
+        };
+        let [one, two] = made;
+        let paths = [write(one, "one"), write(two, "two")];
+        assert_eq!(paths.map(|path| fs::read_to_string(path).unwrap()), ["one", "two"]);
     }
 }
