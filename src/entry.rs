@@ -290,6 +290,17 @@ pub fn outlived<'s>(story: &'s [Entry], path: &str) -> Option<(usize, &'s Drafte
     drafts.find(|(_, before)| before.path == path && last.path != path)
 }
 
+/// Returns when the draft that counts was first noted, where another one of the same message came before it.
+pub fn redrafted_at(story: &[Entry]) -> Option<Timestamp> {
+    let last = drafted(story)?.blob;
+    let mut drafts = story.iter().filter_map(|entry| match &entry.fact {
+        Fact::Drafted(drafted) => Some((entry.at, drafted.blob)),
+        _ => None,
+    });
+    let (at, _) = drafts.clone().find(|(_, blob)| *blob == last)?;
+    (drafts.next()?.1 != last).then_some(at)
+}
+
 /// Returns the last claim of a story, with its entry.
 pub fn claim(story: &[Entry]) -> Option<(&Entry, &Claimed)> {
     story.iter().rev().find_map(|entry| match &entry.fact {

@@ -17,7 +17,7 @@ use crate::config::SourceWiring;
 use crate::delivery::{OnDesk, generation};
 use crate::desk::{self, Desk, DeskFile};
 use crate::draft::{self, Draft};
-use crate::entry::{Claimed, Drafted, Entry, drafted, outlived};
+use crate::entry::{Claimed, Drafted, Entry, drafted, outlived, redrafted_at};
 use crate::error::Hint;
 use crate::git::landing::Busy;
 use crate::git::{GitError, Repository};
@@ -155,6 +155,7 @@ pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
     let judged_by = policy_of_its_day(case, origin)?;
     let policies = [&judged_by, case.policy];
     let approval = approver(case, &policies)?;
+    written_since(case, &approval)?;
     let (tier, gate) = gate(&policies, origin, found);
     let signer = signer(case, &approval, tier, gate)?;
     content(&policies, file, found)?;
@@ -335,6 +336,24 @@ fn approver(case: &Case<'_>, policies: &[&Policy]) -> Result<Approval, Stop> {
     let descends = |later, earlier| repository.descends(later, earlier);
     approval::find(case.desk.tip, mode, may_approve, look, descends)?
         .map_err(|refusal| Stop::held(text::one_line(&refusal.to_string(), 300), refusal.hint()))
+}
+
+/// Refuses an approval that is older than the redraft that it approves: git takes a redraft for the draft before
+/// under another name, and a rebase or a cherry-pick carries what was said of that one over to it. Without the
+/// desk's `.gitattributes` nothing else would stop that.
+fn written_since(case: &Case<'_>, approval: &Approval) -> Result<(), Stop> {
+    let Some(drafted) = redrafted_at(case.story) else { return Ok(()) };
+    let written = case.session.repository.commit(approval.commit)?.author.when;
+    if written.as_second() >= drafted.as_second() {
+        return Ok(());
+    }
+    Err(Stop::held(
+        format!(
+            "commit {} is older than this draft, and was made for the one before",
+            approval.commit.short()
+        ),
+        "read it, then approve it in a commit of its own: set `draft`, commit, set `approved`, commit",
+    ))
 }
 
 fn gate(policies: &[&Policy], origin: &Drafted, found: &Draft) -> (Tier, Gate) {

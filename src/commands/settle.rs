@@ -190,10 +190,10 @@ pub fn replace(
     (message, policy): (&str, &[u8]),
 ) -> Result<Replaced> {
     let repository = &session.repository;
-    let now = context.now();
     let not = |why: String| Ok(Replaced::Not { why });
     {
         let _changing = desk::lock(repository)?;
+        let now = context.now();
         landing::heal(repository)?;
         if let Some(busy) = judgement::window(repository, now) {
             return not(busy.to_string());
@@ -213,7 +213,9 @@ pub fn replace(
         if !changes.iter().all(stands) {
             return not("it was removed or renamed meanwhile".to_owned());
         }
-        let notes = std::slice::from_ref(note);
+        // What somebody said before it stood there was said of the one before.
+        let entry = Entry { at: now, ..note.entry.clone() };
+        let notes = &[Note { entry, ..note.clone() }];
         let subject = subject("redrafted", [&note.id]);
         let staged = ledger.stage(&mut batch, notes, &subject, now)?;
         let _written = batch.write()?;

@@ -575,3 +575,29 @@ fn a_message_of_a_hub_is_read_again() {
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].posted["body"].as_str().unwrap().trim_end(), "It is release/2.");
 }
+
+#[test]
+fn an_approval_of_the_draft_before_that_git_carries_over_does_not_approve_the_new_one() {
+    let rebase =
+        "git switch -q side && git rebase -q main && git switch -q main && git merge -q --ff-only side";
+    for carried in [rebase, "git cherry-pick side"] {
+        let (desk, id) = with_draft();
+        // With it, both end in a conflict.
+        desk.git(&["rm", "-q", ".gitattributes"]).commit_quietly("no attributes");
+        desk.git(&["switch", "-q", "-c", "side"]).approve("invoice").commit_quietly("yes");
+        desk.git(&["switch", "-q", "main"]).at("2026-11-20T12:30:00Z");
+        says(&desk, &reply("Another one."));
+        desk.drafts(&["redraft", &id]).succeeds();
+        desk.shell(carried).succeeds();
+        assert!(
+            desk.text("invoice").contains("\nAnother one.\n")
+                && desk.text("invoice").contains("\"approved\"")
+        );
+        desk.drafts(&["send"]).says("is older than this draft, and was made for the one before");
+        assert_eq!((desk.sent(), desk.story(&id).as_str()), (vec![], "drafted drafted"), "{carried}");
+        // Read and approved by itself, it goes.
+        desk.edit("invoice", "status = \"approved\"", "status = \"draft\"").commit_quietly("not yet");
+        desk.approve("invoice").commit("yes");
+        assert_eq!(desk.sent()[0].text.trim_end(), "Another one.");
+    }
+}
