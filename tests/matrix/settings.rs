@@ -230,6 +230,7 @@ pub fn told(rows: &str) {
     filter in .git/info/attributes that spoils the front matter: never
         ! [held]      rnjk  drafts/rnjkmjrz-re-where-is-my-invoice.md:6: unknown key `DRAFT`
         ! [held]      zkvj  drafts/zkvjmhlp-re-why-is-the-sky-blue.md:6: unknown key `DRAFT`
+        hint: the keys here are `status`, `to`, `cc`, `subject`, `send_after`, `attach`, `task`, `draft`
     ident in .git/info/attributes: never
         ! [held]      rnjk  the attribute `ident` is set on it, so what you see is not what would be sent
         hint: take it off `drafts/` in .git/info/attributes and .gitattributes; then `git add --renormalize drafts`
