@@ -109,7 +109,7 @@ fn what_may_have_gone_is_unsure_and_not_sent_again() {
 
     Unsure whether sent:
       (use "git drafts resolve <id> --sent", "--resend" or "--drop")
-    	rnjk  low     route_answer  Ada Brown  Re: where is my invoice?  0 seconds  it was being sent when the sender stopped, and the receiver…
+    	rnjk  low     route_answer  Ada Brown  Re: where is my invoice?  0 seconds  it was being sent when the sender stopped, and the receiver cannot be asked
     exit 1
     "#);
 }
