@@ -348,7 +348,7 @@ fn low_drafts_wait_in_silence_unless_the_policy_says_otherwise() {
 fn a_dry_run_reminds_nobody() {
     let desk = with_policy("[remind]\nlow = \"12h\"\n");
     desk.at("2026-11-21T00:00:00Z").drafts(&["tick", "--dry-run"]).succeeds();
-    assert_eq!(desk.seen(), "");
+    assert_eq!(desk.seen(), "Nothing is new, and nothing was written: this was a dry run.");
     desk.tick();
     desk.said().says("1 draft of tier low waits");
 }
