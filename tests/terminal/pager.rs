@@ -161,13 +161,18 @@ fn the_digest_has_everything_that_a_decision_needs() {
 }
 
 #[test]
-fn a_first_tick_without_a_source_says_what_is_missing() {
+fn a_tick_without_a_source_says_each_time_what_is_missing() {
     if !has(&["tmux"]) {
         return;
     }
     let desk = Desk::with_wiring("version = 1\n\n[desk]\npath = \"drafts\"\n");
-    desk.drafts(&["tick"]).succeeds();
-    assert_eq!(desk.seen(), "");
+    for _ in 0..2 {
+        desk.drafts(&["tick"]).succeeds();
+        assert_snapshot!(desk.seen(), @"
+        2> the wiring names no source, so there is nothing to take in
+        2> hint: add a [source.NAME] to ~/.config/git-drafts/config.toml
+        ");
+    }
     let terminal = Terminal::start(&desk, "git drafts tick");
     terminal
         .shows("the wiring names no source")
