@@ -379,8 +379,15 @@ fn a_brain_that_comes_back_answers_what_waited() {
     let desk = desk("execute", &server, "");
     desk.with_mail("Where is my invoice?").tick();
     assert!(desk.files().is_empty());
-    desk.at("2026-11-20T12:15:00Z").tick();
+    let away = "brain `m` has been away for 15 minutes (never worked): it answers 500";
+    desk.at("2026-11-20T12:15:00Z")
+        .drafts(&["status"])
+        .succeeds()
+        .says(away)
+        .says("1 message waits for a brain");
+    desk.tick();
     assert!(desk.text("invoice").contains("It is in the portal."));
+    assert!(!desk.drafts(&["status"]).succeeds().out.contains("away"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Remembers of each source and transport when it last worked, and how it last did not.
+//! Remembers of each source, transport and language model when it last worked, and how it last did not.
 //!
 //! One small file for each, so that a tick and a send never write the same one. It is talk for a person:
 //! nothing is decided by it, and what cannot be read is not known.
@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Session;
+use super::tick::ask;
 use crate::text;
-use crate::ui::span;
+use crate::ui::{counted, span};
 
 /// The folder below that of the state.
 const FOLDER: &str = "health";
@@ -29,6 +30,8 @@ pub enum Role {
     Source,
     /// Answers go there.
     Transport,
+    /// It is asked what to answer.
+    Brain,
 }
 
 impl Role {
@@ -36,11 +39,12 @@ impl Role {
         match self {
             Role::Source => "source",
             Role::Transport => "transport",
+            Role::Brain => "brain",
         }
     }
 }
 
-/// How a source or a transport is.
+/// How one of them is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     version: u32,
@@ -78,7 +82,7 @@ impl Health {
     }
 }
 
-/// Notes that a source or transport worked, or what it said when it did not.
+/// Notes that one of them worked, or what it said when it did not.
 pub fn note(state: &Path, role: Role, name: &str, result: Result<(), &str>, now: Timestamp) {
     let path = path(state, role, name);
     let health = read(&path).unwrap_or_default().after(result, now);
@@ -90,12 +94,14 @@ pub fn note(state: &Path, role: Role, name: &str, result: Result<(), &str>, now:
     }
 }
 
-/// Returns every source and transport of the wiring with what is known of it.
+/// Returns every source and transport of the wiring with what is known of it, and the brains that were asked.
 fn all(session: &Session) -> Vec<(Role, &str, Option<Health>)> {
     let sources = session.wiring.sources.iter().map(|source| (Role::Source, source.name.as_str()));
     let transports = session.wiring.transports.iter().map(|way| (Role::Transport, way.name.as_str()));
     let known = |(role, name)| (role, name, read(&path(&session.state, role, name)));
-    sources.chain(transports).map(known).collect()
+    let brains = session.wiring.brains.iter().map(|brain| (Role::Brain, brain.name.as_str()));
+    let brains = brains.map(known).filter(|(.., health)| health.is_some());
+    sources.chain(transports).map(known).chain(brains).collect()
 }
 
 /// Returns a line for each that fails now.
@@ -103,7 +109,16 @@ pub fn lines(session: &Session, now: Timestamp) -> Vec<String> {
     let line = |(role, name, health): (Role, &str, Option<Health>)| {
         Some(format!("{} `{name}` has been {}", role.word(), health?.sentence(now)?))
     };
-    all(session).into_iter().filter_map(line).collect()
+    let all = all(session);
+    let is_without_brain = all.iter().any(|(role, _, health)| {
+        *role == Role::Brain && health.as_ref().is_some_and(|health| health.since.is_some())
+    });
+    let mut lines: Vec<String> = all.into_iter().filter_map(line).collect();
+    if is_without_brain && let waiting @ 1.. = ask::waiting(session) {
+        let verb = if waiting == 1 { "waits" } else { "wait" };
+        lines.push(format!("{} {verb} for a brain that is away", counted(waiting, "message")));
+    }
+    lines
 }
 
 /// Returns all of them as JSON.

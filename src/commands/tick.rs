@@ -189,6 +189,7 @@ async fn tick(context: &Context, session: &Session, options: &Options, part: &mu
         tick.brains.note_waiting();
         note_run(session, now);
         tick.note_questions(now);
+        tick.account.note_brains(context, session);
         *part = tick.account.close(&tick.rows);
         drop(ticking);
         if !options.shadow_later {
@@ -413,7 +414,12 @@ impl<'s> Tick<'s> {
         }
         let Some(last) = open.pop() else { return Ok(()) };
         let planned = match answers.remove(&last.id) {
-            Some(Answer::Planned(planned)) => *planned,
+            Some(Answer::Planned(planned)) => {
+                if planned.exchange.is_some() {
+                    self.account.brain(&planned.brain);
+                }
+                *planned
+            }
             answer @ (Some(Answer::Away(_)) | None) => {
                 let (why, is_news) = match answer {
                     Some(Answer::Away(why)) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::Session;
+use super::super::{Context, Session, health};
 use super::table::{Outcome, Row};
 use crate::connector::ConnectorError;
 use crate::durable;
@@ -42,6 +42,8 @@ pub struct Account {
     /// Whether what was told already is not told again.
     is_quiet: bool,
     path: PathBuf,
+    /// How each language model that was asked did: what is wrong with it, if one message got no answer.
+    brains: BTreeMap<String, Option<String>>,
 }
 
 impl Account {
@@ -51,7 +53,7 @@ impl Account {
         let told = fs::read_to_string(&path).unwrap_or_default();
         let told = told.lines().filter_map(|line| line.split_once(' '));
         let told = told.map(|(state, what)| (what.to_owned(), state.to_owned())).collect();
-        Self { part: Part::default(), told, now: BTreeMap::new(), is_quiet, path }
+        Self { part: Part::default(), told, now: BTreeMap::new(), is_quiet, path, brains: BTreeMap::new() }
     }
 
     /// Notes that a source was read; tells whether that is news, since it was away.
@@ -80,11 +82,30 @@ impl Account {
     /// What it says about its trouble may differ from time to time; that it is away is one state.
     pub fn brain_fault(&mut self, brain: &str, why: &str) -> bool {
         let named = why.strip_prefix("brain `").and_then(|rest| rest.split('`').next());
-        let what = format!("brain {}", named.unwrap_or(brain));
+        let name = named.unwrap_or(brain);
+        let is_away = why.strip_prefix(&format!("brain `{name}` is away"));
+        let said = is_away.or_else(|| why.strip_prefix("the brain is away")).unwrap_or(why);
+        let said = said.trim_start_matches([':', ',', ' ']).to_owned();
+        self.brains.insert(name.to_owned(), Some(said));
+        let what = format!("brain {name}");
         if !self.now.contains_key(&text::one_line(&what, 120)) {
             self.part.fault(why);
         }
         self.is_news(&what, State::Away)
+    }
+
+    /// Notes that a language model gave an answer.
+    pub fn brain(&mut self, name: &str) {
+        self.brains.entry(name.to_owned()).or_insert(None);
+    }
+
+    /// Remembers for `status` how the language models did that were asked.
+    pub fn note_brains(&self, context: &Context, session: &Session) {
+        for (name, fault) in &self.brains {
+            let fault = fault.as_deref().map(|fault| context.credentials.clean(fault));
+            let result = fault.as_deref().map_or(Ok(()), Err);
+            health::note(&session.state, health::Role::Brain, name, result, context.now());
+        }
     }
 
     fn is_news(&mut self, what: &str, state: State) -> bool {

@@ -41,6 +41,9 @@ const ROUTES: &str = "routes.toml";
 /// The operator's words to language models, on the desk.
 const INSTRUCTIONS: &str = "instructions.md";
 
+/// The file in the state folder that says which messages wait for a brain.
+const WAITING: &str = "waiting";
+
 /// How long it is remembered since when a message waits.
 const WAITING_DAYS_MAX: i64 = 30;
 
@@ -213,7 +216,7 @@ impl<'s> Brains<'s> {
             };
             brains.insert(name, brain);
         }
-        let waiting = Waiting::read(session.state.join("waiting"), context.now());
+        let waiting = Waiting::read(session.state.join(WAITING), context.now());
         let asks_models =
             !shadows.is_empty() || brains.values().any(|brain| matches!(brain, Brain::Model(_)));
         let offer = if asks_models { offer::of(context, session, policy, secrets) } else { Offer::default() };
@@ -667,6 +670,11 @@ fn random_word() -> String {
     // The kernel fills 16 bytes in one call once it is seeded, which it is after boot.
     let _ = getrandom(&mut bytes, GetRandomFlags::empty());
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns how many messages waited for a brain that was away when a tick last looked.
+pub fn waiting(session: &Session) -> usize {
+    fs::read_to_string(session.state.join(WAITING)).map_or(0, |text| text.lines().count())
 }
 
 /// Which messages wait for a brain that is away, and since when: a file outside the repository.
