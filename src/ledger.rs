@@ -552,19 +552,20 @@ impl<'r> Snapshot<'r> {
         }
     }
 
-    /// Counts the transmissions that began since a time.
-    pub fn sends_since(&self, since: Timestamp) -> Result<usize> {
-        let mut count = 0;
+    /// Returns when the transmissions began that began since a time, one for each.
+    pub fn sends_since(&self, since: Timestamp) -> Result<Vec<Timestamp>> {
+        let mut began = Vec::new();
         let mut at = self.tip;
         loop {
             let commit = self.repository.commit(at)?;
-            let Some(&parent) = commit.parents.first() else { return Ok(count) };
+            let Some(&parent) = commit.parents.first() else { return Ok(began) };
             if commit.committer.when + SignedDuration::from_secs(1) < since {
-                return Ok(count);
+                return Ok(began);
             }
             let before = self.repository.commit(parent)?.tree;
             let added = self.repository.compare(Some(before), commit.tree)?.added;
-            count += added.iter().filter(|path| path.ends_with("-sending.toml")).count();
+            let count = added.iter().filter(|path| path.ends_with("-sending.toml")).count();
+            began.extend(std::iter::repeat_n(commit.committer.when, count));
             at = parent;
         }
     }
@@ -804,7 +805,7 @@ mod tests {
         assert_eq!(story.len(), 11);
         assert_eq!(story[0].fact, Fact::Sending);
         assert_eq!(ledger.snapshot().unwrap().commits_of(&"kqzmwvst".parse().unwrap()).unwrap().len(), 11);
-        assert_eq!(ledger.snapshot().unwrap().sends_since(now()).unwrap(), 1);
+        assert_eq!(ledger.snapshot().unwrap().sends_since(now()).unwrap().len(), 1);
     }
 
     #[test]

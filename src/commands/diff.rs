@@ -2,7 +2,7 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use super::show::current;
+use super::show::{current, tell_staged};
 use super::{Context, Exit, Result, Session};
 use crate::desk::Desk;
 use crate::ledger::Snapshot;
@@ -26,6 +26,7 @@ pub fn run(context: &Context, prefix: Option<&str>) -> Result<Exit> {
         let Some(before) = snapshot.file(&id, "drafted", "md")? else { continue };
         let (path, after) = current(&session, &desk, &snapshot, &id)?;
         print(&context.ui, &path, &String::from_utf8_lossy(&before), &after);
+        tell_staged(context, &session, &desk, &id)?;
     }
     Ok(Exit::Done)
 }

@@ -323,8 +323,9 @@ impl Dispatcher<'_, '_, '_> {
                 return Ok(None);
             }
             Ok(claimed) => claimed,
-            Err(Stop::Later { until, why }) => {
-                self.later(id, story, until, why);
+            Err(Stop::Later { until, why, approval }) => {
+                self.wait_until(until);
+                self.tell(id, story, What::Later { until, why: why.to_owned(), approval: Some(approval) });
                 return Ok(None);
             }
             Err(Stop::Held { why, hint } | Stop::Unread { why, hint }) => {
@@ -531,9 +532,10 @@ impl Dispatcher<'_, '_, '_> {
         };
         let (fact, what) = match outcome {
             Outcome::Delivered { receipt } => (Fact::Sent { receipt }, What::Sent),
-            Outcome::Deferred { until, reason } => {
-                (Fact::Deferred { until, reason: reason.clone() }, What::Later { until, why: reason })
-            }
+            Outcome::Deferred { until, reason } => (
+                Fact::Deferred { until, reason: reason.clone() },
+                What::Later { until, why: reason, approval: None },
+            ),
             Outcome::Failed { reason } => (Fact::Failed { reason: reason.clone() }, What::Failed(reason)),
             Outcome::Unsure { reason } => {
                 let Capabilities { dedupes, can_find } = self.connectors.capabilities(transport);
@@ -581,7 +583,7 @@ impl Dispatcher<'_, '_, '_> {
         let deferred = |reason: String, until: Timestamp| {
             Checked::Stop(
                 Box::new(Fact::Deferred { until, reason: reason.clone() }),
-                What::Later { until, why: reason },
+                What::Later { until, why: reason, approval: None },
             )
         };
         match tail {
@@ -657,7 +659,7 @@ impl Dispatcher<'_, '_, '_> {
 
     fn budget(&self, snapshot: &Snapshot<'_>, policy: &Policy) -> Result<usize> {
         let now = self.context.now();
-        let sent = snapshot.sends_since(now - SignedDuration::from_hours(1))?;
+        let sent = snapshot.sends_since(now - SignedDuration::from_hours(1))?.len();
         let most = policy.sends_per_hour_max.min(self.session.wiring.limits.sends_per_hour_max);
         Ok(most.saturating_sub(sent))
     }
@@ -694,7 +696,7 @@ impl Dispatcher<'_, '_, '_> {
 
     fn later(&mut self, id: &DraftId, story: &[Entry], until: Timestamp, why: &str) {
         self.wait_until(until);
-        self.tell(id, story, What::Later { until, why: why.to_owned() });
+        self.tell(id, story, What::Later { until, why: why.to_owned(), approval: None });
     }
 
     /// Says for what an approval waits, unless this pass has said something of it already.

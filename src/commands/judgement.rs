@@ -73,6 +73,8 @@ pub enum Stop {
         until: Timestamp,
         /// Why.
         why: &'static str,
+        /// The commit that approves it.
+        approval: ObjectId,
     },
 }
 
@@ -430,14 +432,14 @@ fn wait(
 ) -> Result<(), Stop> {
     let now = case.context.now();
     if let Some(until) = found.send_after.filter(|after| *after > now) {
-        return Err(Stop::Later { until, why: SEND_AFTER });
+        return Err(Stop::Later { until, why: SEND_AFTER, approval: approval.commit });
     }
     let undo = policies.iter().map(|policy| policy.undo_seconds(tier)).max().unwrap_or(0);
     if undo == 0 {
         return Ok(());
     }
     let until = first_sight(case, approval.commit, SignedDuration::from_secs(i64::from(undo)))?;
-    if until > now { Err(Stop::Later { until, why: UNDO }) } else { Ok(()) }
+    if until > now { Err(Stop::Later { until, why: UNDO, approval: approval.commit }) } else { Ok(()) }
 }
 
 /// A moment in which the sender first saw an approval, and how long it can be taken back from then on.

@@ -1,23 +1,26 @@
 //! Gathers what there is to know about every draft that is not finished; `status` and `list` print it.
 
 use std::cmp::Reverse;
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::here::{self, Here};
 use super::judgement::{self, Case, Stop};
 use super::links::{self, OwnWords};
 use super::secrets::{self, Make};
 use super::wire::Connectors;
-use super::{Context, Result, Session, strays};
+use super::{Context, Result, Session, limit, strays};
 use crate::delivery::{Facts, OnDesk, Step, Waiting, next, waits_for};
-use crate::desk::{self, Desk};
+use crate::desk::{Desk, DeskFile};
 use crate::draft::{Draft, Status};
 use crate::entry::{Drafted, Entry, Fact, drafted};
 use crate::error::FileError;
-use crate::git::DRAFTS;
+use crate::git::objects::blob_id;
 use crate::id::{DraftId, ObjectId};
 use crate::outgoing::Capabilities;
 use crate::plan::Tier;
+use crate::policy;
 
 /// Where a draft stands, in the order in which `status` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +68,10 @@ pub struct Item {
     pub error: Option<FileError>,
     /// Why it is held back.
     pub held: Option<String>,
+    /// What else is to be known of it, one line each.
+    pub notes: Vec<String>,
+    /// The commit that approves it, where one does.
+    pub approval: Option<ObjectId>,
     /// The links in it that a person added and nobody allowed, each said in one line.
     pub links: Vec<String>,
     /// Who signed its approval, where that counts.
@@ -119,15 +126,20 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
     };
     let policy = session.believed_policy();
     let own = OwnWords::at(&session.repository, desk.tip);
+    let is_main_here = here::is_main_here(session)?;
     // Read when the first approval is looked at.
     let mut secrets = None;
     let mut items = Vec::new();
     // Looked for only where a file is gone, which may have been moved.
     let mut strays = None;
-    for (id, story) in session.stories(desk, &snapshot)? {
+    let top = session.repository.worktree().filter(|_| is_main_here);
+    let stories = session.stories(desk, &snapshot)?;
+    let mut limit = None;
+    for (id, story) in &stories {
+        let (id, mut notes) = (id.clone(), Vec::new());
         let on_desk = desk.on_desk(&id);
         let file = desk.find(&id);
-        let origin = drafted(&story).cloned();
+        let origin = drafted(story).cloned();
         let mut path = file
             .map(|file| file.path.clone())
             .or_else(|| origin.as_ref().map(|origin| origin.path.clone()))
@@ -136,10 +148,10 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
         let landed = origin.as_ref().map(|origin| origin.blob);
         let mut is_as_drafted = landed.is_some() && landed == file.map(|file| file.blob);
         let mut error = file.and_then(|file| file.draft.as_ref().err()).cloned();
-        let step = next(on_desk, &story, &facts(&story));
+        let step = next(on_desk, story, &facts(story));
         let mut later = None;
         if let Step::Until(until) = step {
-            later = Some((until, waits_for(&story, &facts(&story))));
+            later = Some((until, waits_for(story, &facts(story))));
         }
         let mut place = match step {
             Step::Done => continue,
@@ -155,16 +167,22 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             Step::Until(_) | Step::Claim { .. } | Step::Send { .. } | Step::Ask { .. } | Step::Resend => {
                 Place::Approved
             }
-            Step::Clear { .. } => continue,
+            Step::Clear { .. } => match (top, file) {
+                (Some(top), Some(file)) if is_changed(top, file) => {
+                    notes.push(format!("what you wrote since is only in {}", file.path));
+                    Place::EditedAfter
+                }
+                _ => continue,
+            },
         };
         if place == Place::Unclear && error.is_none() {
             error = Some(strays::unknown(&path));
         }
-        let (before, mut changed) = (place, None);
-        if let (Some(top), Some(file)) = (session.repository.worktree(), file)
+        let (before, mut changed, mut apart) = (place, None, None);
+        if let (Some(top), Some(file)) = (top, file)
             && matches!(place, Place::Waiting | Place::Stopped | Place::Rehearsed)
         {
-            match here(top, &file.path, file.blob) {
+            match here::look(top, &file.path, file.blob) {
                 Here::Same => {}
                 Here::Gone => place = Place::RemovedHere,
                 Here::Changed(text) => changed = Some((file.path.clone(), text)),
@@ -177,6 +195,12 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
                 };
                 changed = strays.moved.remove(&id);
             }
+            let lies_here = match &changed {
+                Some((_, text)) => Some(blob_id(text.as_bytes())),
+                None => Some(file.blob).filter(|_| place != Place::RemovedHere),
+            };
+            let at = changed.as_ref().map_or(&path, |(moved, _)| moved);
+            apart = here::apart(file.blob, session.repository.staged(at)?, lies_here);
         }
         if let Some((here, text)) = changed {
             is_as_drafted = false;
@@ -193,7 +217,23 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             }
             path = here;
         }
-        let (mut held, mut signer) = (None, None);
+        if let Some((staged, said)) = apart {
+            notes.push(said.to_owned());
+            let bytes = session.repository.read(staged)?;
+            let staged = Draft::parse(&path, &String::from_utf8_lossy(&bytes)).ok();
+            if let Some(staged) = staged.filter(|staged| staged.status == Status::Approved)
+                && place != Place::Unclear
+            {
+                place = Place::ApprovedHere;
+                draft = Some(staged);
+            }
+        }
+        if let (Place::ApprovedHere, Some(draft), Some(policy)) = (place, &draft, &policy)
+            && let Some(finding) = policy::obstacles(policy, draft).first()
+        {
+            notes.push(format!("\"git commit\" refuses it: {finding}"));
+        }
+        let (mut held, mut signer, mut approval) = (None, None, None);
         if let (Place::Approved, OnDesk::Approved(blob), Some(policy)) = (place, on_desk, &policy) {
             let secrets = match &mut secrets {
                 Some(secrets) => secrets,
@@ -208,7 +248,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
                 policy,
                 own: &own,
                 id: &id,
-                story: &story,
+                story,
                 blob,
                 // Looking must not start an undo window.
                 waits: false,
@@ -216,6 +256,16 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             match judgement::judge(&case) {
                 Ok(claimed) => {
                     later = later.or_else(|| waits(&case, draft.as_ref(), claimed.commit));
+                    if later.is_none() && matches!(step, Step::Claim { .. }) {
+                        let limit = match &mut limit {
+                            Some(limit) => limit,
+                            none => {
+                                none.insert(limit::Left::of(context, session, &snapshot, policy, &stories)?)
+                            }
+                        };
+                        later = limit.take().map(|until| (until, judgement::LIMIT.to_owned()));
+                    }
+                    approval = Some(claimed.commit);
                     signer = claimed.signer;
                 }
                 Err(Stop::Held { why, .. } | Stop::Unread { why, .. }) => {
@@ -254,6 +304,8 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             last: story.last().cloned(),
             error,
             held,
+            notes,
+            approval,
             links: outside.iter().map(links::said).collect(),
             signer,
             later,
@@ -276,18 +328,6 @@ pub fn items_now(context: &Context, session: &Session) -> Result<Vec<Item>> {
     items(context, session, &Desk::read(&session.repository)?)
 }
 
-enum Here {
-    Same,
-    Gone,
-    Changed(String),
-}
-
-fn here(top: &std::path::Path, path: &str, blob: ObjectId) -> Here {
-    debug_assert!(path.starts_with(DRAFTS));
-    match desk::read_here(&top.join(path)) {
-        Ok(bytes) if crate::git::objects::blob_id(&bytes) == blob => Here::Same,
-        Ok(bytes) => Here::Changed(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Here::Gone,
-        Err(_) => Here::Same,
-    }
+fn is_changed(top: &Path, file: &DeskFile) -> bool {
+    matches!(here::look(top, &file.path, file.blob), Here::Changed(_))
 }

@@ -228,7 +228,7 @@ fn line(ui: &Ui, event: &Event, length: usize) -> String {
         What::Sent => (Tone::Good, "* [sent]     ", goes),
         What::Rehearsed => (Tone::Faint, "- [rehearsed]", goes),
         What::Held { why, .. } => (Tone::Bad, "! [held]     ", format!("{id}  {why}")),
-        What::Later { until, why } => {
+        What::Later { until, why, .. } => {
             (Tone::Faint, ". [later]    ", format!("{goes}  after {} ({why})", clock(*until)))
         }
         What::Failed(why) => (Tone::Bad, "! [failed]   ", format!("{goes}  {why}")),
@@ -272,8 +272,14 @@ fn hint(event: &Event, length: usize) -> Option<String> {
         What::Stale { .. } => {
             "read the newer message; change the draft and commit it to send it all the same"
         }
+        // `HEAD` may be another commit by then, also one of the machine's.
+        What::Later { why, approval: Some(approval), .. } if why == judgement::UNDO => {
+            return Some(format!(
+                "\"git revert {}\", or \"git drafts reject <id> --commit\", takes it back until then",
+                approval.short()
+            ));
+        }
         What::Later { why, .. } => match why.as_str() {
-            judgement::UNDO => "\"git revert HEAD\" or \"git reset HEAD~1\" takes it back until then",
             judgement::SEND_AFTER => "take `send_after` out of it and commit, to send it at once",
             judgement::LIMIT => "`sends_per_hour_max` is set under [limits] in drafts.toml and in the wiring",
             _ => "the first `git drafts send` or run after that tries again",
@@ -315,7 +321,7 @@ fn word(what: &What) -> &'static str {
 fn json_of(event: &Event) -> serde_json::Value {
     let why = match &event.what {
         What::Sent | What::Rehearsed | What::EditedAfter | What::Read { .. } => None,
-        What::Later { until, why } => Some(format!("{why}, until {until}")),
+        What::Later { until, why, .. } => Some(format!("{why}, until {until}")),
         What::Stale { ours } => Some(stale(*ours).to_owned()),
         What::Held { why, .. }
         | What::Failed(why)

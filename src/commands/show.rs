@@ -8,7 +8,7 @@ use super::links::{self, OwnWords};
 use super::secrets::{self, Make};
 use super::sheet::{self, Sheet};
 use super::wire::Connectors;
-use super::{CommandError, Context, Exit, Result, Session};
+use super::{CommandError, Context, Exit, Result, Session, here, strays};
 use crate::config::TransportKind;
 use crate::connector::folder::outbox::Format;
 use crate::connector::{folder, forge, mail};
@@ -17,6 +17,7 @@ use crate::desk::{self, Desk};
 use crate::draft::Draft;
 use crate::entry::{Fact, claim, drafted};
 use crate::errand::Errand;
+use crate::git::objects::blob_id;
 use crate::id::DraftId;
 use crate::ledger::{Ledger, Snapshot};
 use crate::outgoing::{Attachment, Key, Outgoing};
@@ -52,6 +53,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     }
     if options.rendered {
         show_sheet(context, &session, &desk, &snapshot, &id)?;
+        tell_staged(context, &session, &desk, &id)?;
         tell_approval(context, &session, &desk, &snapshot, &id)?;
         tell_secrets(context, &session, &desk, &snapshot, &id)?;
         return Ok(Exit::Done);
@@ -63,6 +65,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
         let outside = links::outside(&own, &snapshot, &[&policy], &found)?;
         outside.iter().for_each(|link| context.ui.warn(links::said(link)));
     }
+    tell_staged(context, &session, &desk, &id)?;
     tell_approval(context, &session, &desk, &snapshot, &id)?;
     tell_secrets(context, &session, &desk, &snapshot, &id)?;
     Ok(Exit::Done)
@@ -119,6 +122,21 @@ fn prompt(snapshot: &Snapshot<'_>, id: &DraftId) -> Result<String> {
             hint: Some(format!("`git drafts log {id}` tells who made it")),
         },
     })
+}
+
+/// Says beside the text that `git commit` would take another one.
+pub fn tell_staged(context: &Context, session: &Session, desk: &Desk, id: &DraftId) -> Result<()> {
+    if let Some(file) = desk.find(id)
+        && here::is_main_here(session)?
+        && let Some(top) = session.repository.worktree()
+    {
+        let staged = session.repository.staged(&file.path)?;
+        let here = desk::read_here(&top.join(&file.path)).ok().map(|bytes| blob_id(&bytes));
+        if let Some((_, said)) = here::apart(file.blob, staged, here) {
+            context.ui.warn(format!("{}: {said}", file.path));
+        }
+    }
+    Ok(())
 }
 
 /// Says beside the text whether its approval is signed, where that was or is to be looked at.
@@ -194,7 +212,11 @@ pub fn current(
         let here = session.repository.worktree().and_then(|top| desk::read_here(&top.join(&file.path)).ok());
         let bytes = match here {
             Some(bytes) => bytes,
-            None => session.repository.read(file.blob)?,
+            // Its file may have been moved, and `git commit` takes it from there.
+            None => match strays::look(session, desk, snapshot)?.moved.remove(id) {
+                Some(moved) => return Ok(moved),
+                None => session.repository.read(file.blob)?,
+            },
         };
         return Ok((file.path.clone(), String::from_utf8_lossy(&bytes).into_owned()));
     }

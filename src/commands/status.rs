@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use self::rows::Row;
 use super::judgement;
 use super::overview::{Item, Place, items};
-use super::{CommandError, Context, Exit, Result, Session, evidence, health, pause, schedule, strays, tick};
+use super::{
+    CommandError, Context, Exit, Result, Session, evidence, health, pause, schedule, staging, strays, tick,
+};
 use crate::desk::Desk;
 use crate::draft::Status;
 use crate::entry::Fact;
@@ -78,6 +80,10 @@ fn print(context: &Context, session: &Session, items: &[Item], strays: &[FileErr
     for line in health::lines(session, now) {
         ui.prose(["", "  "], Some(Tone::Attention), line);
     }
+    if let Some((what, hint)) = elsewhere(context, session) {
+        ui.prose(["", "  "], Some(Tone::Attention), format!("{what}."));
+        ui.prose(ADVICE, None, format!("({hint})"));
+    }
     if let Some(paused) = pause::paused(session, now) {
         let mut sentence = paused.sentence();
         sentence.replace_range(..1, "P");
@@ -85,10 +91,13 @@ fn print(context: &Context, session: &Session, items: &[Item], strays: &[FileErr
         ui.prose(ADVICE, None, format!("(nothing is drafted or sent; {})", paused.way_out));
     }
     let length = shown_length(items.iter().map(|item| &item.id));
-    let waits = items.iter().any(|item| item.place == Place::Approved && item.later.is_some());
-    let taken_up = match waits {
-        true => "the sender takes these up, none before its time; \"git drafts send\" does so now",
-        false => "the sender takes these up; \"git drafts send\" does so now",
+    let approved = || items.iter().filter(|item| item.place == Place::Approved);
+    let taken_up = if approved().all(|item| item.later.is_some()) {
+        "the sender takes these up, none before its time; \"git drafts send\" does so then"
+    } else if approved().any(|item| item.later.is_some()) {
+        "the sender takes these up, none before its time; \"git drafts send\" does so now"
+    } else {
+        "the sender takes these up; \"git drafts send\" does so now"
     };
     let they_land = match session.repository.operation_under_way() {
         Some(operation) => format!("{operation} is under way; they land with the first tick after it"),
@@ -158,6 +167,19 @@ fn print(context: &Context, session: &Session, items: &[Item], strays: &[FileErr
     }
 }
 
+/// Says that the worktree has another branch than `main`, and how to come back; its files are not the desk's.
+fn elsewhere(context: &Context, session: &Session) -> Option<(String, String)> {
+    session.repository.worktree()?;
+    let error = staging::check_on_main(context, session).err()?;
+    match session.repository.operation_under_way() {
+        Some(operation) => Some((
+            format!("{operation} is under way, and `main` is not checked out meanwhile"),
+            "finish it, or abort it; only what is on `main` is sent".to_owned(),
+        )),
+        None => Some((error.to_string(), error.hint()?)),
+    }
+}
+
 fn print_section(ui: &Ui, place: Place, items: &[&Item], length: usize, now: Timestamp) {
     // A file that cannot be read has nothing to show but what is wrong with it.
     let unclear = items.iter().filter_map(|item| Some((item, item.error.as_ref()?)));
@@ -205,7 +227,7 @@ fn action(item: &Item) -> String {
 /// Returns what a person should know, the most important first.
 fn remarks(item: &Item) -> Vec<String> {
     let mut remarks: Vec<String> = state(item).into_iter().collect();
-    remarks.extend(item.links.iter().cloned());
+    remarks.extend(item.notes.iter().chain(&item.links).cloned());
     // Of what a person has decided the findings are known.
     if remarks.is_empty() || item.needs_you() {
         remarks.extend(item.draft.iter().flat_map(|draft| draft.machine.findings.clone()));
@@ -224,7 +246,11 @@ fn state(item: &Item) -> Option<String> {
             return Some(format!("not before {until}: {why}"));
         }
         let signed = if item.signer.is_some() { "signed, " } else { "" };
-        return Some(format!("{signed}goes at {until}; \"git revert\" or \"git reset\" takes it back"));
+        let back = match &item.approval {
+            Some(approval) => format!("; \"git revert {}\" takes it back", approval.short()),
+            None => String::new(),
+        };
+        return Some(format!("{signed}goes at {until}{back}"));
     }
     match item.last.as_ref().map(|entry| &entry.fact) {
         Some(Fact::Unsure { reason } | Fact::Failed { reason } | Fact::Deferred { reason, .. }) => {
@@ -272,6 +298,7 @@ pub fn place_word(place: Place) -> &'static str {
 pub fn item_json(item: &Item, now: Timestamp) -> Value {
     let draft = item.draft.as_ref();
     let findings = draft.into_iter().flat_map(|draft| &draft.machine.findings);
+    let findings = item.notes.iter().chain(&item.links).chain(findings);
     json!({
         "id": item.id.as_str(),
         "place": place_word(item.place),
@@ -284,7 +311,7 @@ pub fn item_json(item: &Item, now: Timestamp) -> Value {
         "subject": item.subject(),
         "path": item.path,
         "age_seconds": item.age(now).map(|age| age.as_secs()),
-        "findings": item.links.iter().chain(findings).collect::<Vec<_>>(),
+        "findings": findings.collect::<Vec<_>>(),
         "held": item.held,
         "error": item.error.as_ref().map(error_json),
         "until": item.later.as_ref().map(|(until, _)| until.to_string()),

@@ -8,15 +8,21 @@ use std::fs;
 use std::path::Path;
 
 use super::{Result, Session};
+use crate::delivery::effective;
 use crate::desk::{self, Desk};
 use crate::draft::Draft;
+use crate::entry::Fact;
 use crate::error::FileError;
 use crate::git::{DRAFTS, Head, MAIN};
 use crate::id::DraftId;
 use crate::ledger::Snapshot;
+use crate::text;
 
 /// How deep folders in the drafts folder are looked into.
 const DEPTH_MAX: usize = 4;
+
+/// What to do with the file of a draft that nobody wanted.
+const ANEW: &str = "delete the file; committed, it waits for you again";
 
 /// What the worktree has in the drafts folder, and `main` has not.
 #[derive(Debug, Default)]
@@ -31,6 +37,31 @@ pub struct Strays {
 pub fn unknown(path: &str) -> FileError {
     FileError::new(path, "the ledger knows nothing of it, so it is not sent")
         .with_hint("a draft begins with a message; delete the file and commit")
+}
+
+/// Says what became of a draft whose file is still here, such as an editor writes that had it open meanwhile;
+/// nothing of one that comes to the desk yet.
+fn left_over(path: &str, id: &DraftId, fact: &Fact) -> Option<FileError> {
+    let (became, hint) = match fact {
+        Fact::Sent { .. } => ("was sent".to_owned(), "take what you want of it, and delete the file"),
+        Fact::Superseded { by } => (
+            format!("was superseded by {}", text::one_line(by, 20)),
+            "take what you want of it into that one, and delete the file",
+        ),
+        Fact::Rejected { .. } => ("was rejected".to_owned(), ANEW),
+        Fact::Expired => ("has expired".to_owned(), ANEW),
+        Fact::Ignored(_)
+        | Fact::Drafted(_)
+        | Fact::Claimed(_)
+        | Fact::Sending
+        | Fact::Rehearsed { .. }
+        | Fact::Deferred { .. }
+        | Fact::Failed { .. }
+        | Fact::Unsure { .. }
+        | Fact::Stale { .. }
+        | Fact::Withdrawn { .. } => return None,
+    };
+    Some(FileError::new(path, format!("{id} {became}; this text is only here")).with_hint(hint))
 }
 
 /// Looks at the files of the desk that are nobody's, and at those of the worktree that are not on the desk.
@@ -63,9 +94,13 @@ pub fn look(session: &Session, desk: &Desk, snapshot: &Snapshot<'_>) -> Result<S
             (Ok(_), Some(id), Some(_)) => {
                 strays.moved.insert(id, (path, text));
             }
-            (Ok(_), Some(id), None) if snapshot.story(&id)?.is_empty() => {
-                strays.wrong.push(unknown(&path).with_hint("a draft begins with a message; delete the file"));
-            }
+            (Ok(_), Some(id), None) => match effective(&snapshot.story(&id)?) {
+                None => {
+                    let hint = "a draft begins with a message; delete the file";
+                    strays.wrong.push(unknown(&path).with_hint(hint));
+                }
+                Some(last) => strays.wrong.extend(left_over(&path, &id, &last.fact)),
+            },
             (Ok(_), ..) => {}
             (Err(error), ..) => strays.wrong.push(error),
         }

@@ -204,7 +204,7 @@ fn an_answer_waits_while_the_hub_is_down() {
     transport `hub` has been away for 30 seconds (never worked): cannot reach [hub]: Connection refused (os error 111)
 
     Approved:
-      (the sender takes these up, none before its time; "git drafts send" does so now)
+      (the sender takes these up, none before its time; "git drafts send" does so then)
     	vsgw  low     route_answer  planner-1  Re: question 1  30 seconds  not before Fri 20 Nov 12:01:00: cannot reach [hub]: Connection refused (os error 111)
     "#);
     // A timer tells it once.

@@ -30,6 +30,7 @@ mod schedule;
 mod secrets;
 mod signed;
 mod staging;
+mod status;
 mod strays;
 mod tick;
 mod told;

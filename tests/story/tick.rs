@@ -222,11 +222,11 @@ fn wiring_since(since: &str) -> String {
     )
 }
 
-fn question(desk: &Desk) {
+pub fn question(desk: &Desk) {
     desk.receive(&Mail { id: "first@example.org", subject: SKY, body: "Why?\n", ..Mail::default() });
 }
 
-fn follow_up(desk: &Desk) {
+pub fn follow_up(desk: &Desk) {
     desk.receive(&Mail {
         id: "second@example.org",
         subject: "Re: Why is the sky blue?",

@@ -39,15 +39,15 @@ fn the_hook_says_when_it_goes_and_how_to_take_it_back() {
      1 file changed, 1 insertion(+), 1 deletion(-)
     2> To out
     2>  . [later]     rnjk -> Ada Brown  Re: where is my invoice?  after Fri 20 Nov 12:10:00 (time to take it back)
-    2> hint: "git revert HEAD" or "git reset HEAD~1" takes it back until then
+    2> hint: "git revert [abbrev]", or "git drafts reject <id> --commit", takes it back until then
     "#);
     desk.drafts(&["status"]).succeeds();
     assert_snapshot!(desk.seen(), @r#"
     On desk ~/drafts, last tick 0 seconds ago.
 
     Approved:
-      (the sender takes these up, none before its time; "git drafts send" does so now)
-    	rnjk  low     route_answer  Ada Brown  Re: where is my invoice?  0 seconds  goes at Fri 20 Nov 12:10:00; "git revert" or "git reset" takes it back
+      (the sender takes these up, none before its time; "git drafts send" does so then)
+    	rnjk  low     route_answer  Ada Brown  Re: where is my invoice?  0 seconds  goes at Fri 20 Nov 12:10:00; "git revert [abbrev]" takes it back
     "#);
     desk.at(WITHIN).send();
     assert_eq!(desk.sent(), []);
@@ -55,6 +55,26 @@ fn the_hook_says_when_it_goes_and_how_to_take_it_back() {
     assert_eq!(desk.sent().len(), 1);
     assert_eq!(desk.story(&id), "drafted claimed sending sent");
     assert_eq!(fs::read_dir(desk.path(".git/drafts/seen")).unwrap().count(), 0);
+}
+
+#[test]
+fn each_hint_names_the_commit_that_approves_whatever_was_committed_since() {
+    let desk = with_window();
+    desk.with_mail("and where is my other invoice?").tick();
+    let mut commits = Vec::new();
+    for word in ["where-is-my-invoice", "other"] {
+        desk.approve(word).commit("yes");
+        commits.push(desk.git_says(&["rev-parse", "HEAD"])[..7].to_owned());
+    }
+    desk.commit_file("notes.txt", "mine\n");
+    for command in ["send", "status"] {
+        let said = desk.drafts(&[command]).succeeds();
+        commits.iter().fold(said, |said, commit| said.says(&format!("\"git revert {commit}\"")));
+    }
+    // It takes back the one that it stands under.
+    desk.git(&["revert", "--no-edit", &commits[0]]).at(AFTER).send();
+    assert_eq!(desk.sent().len(), 1);
+    assert!(desk.sent()[0].subject.contains("other"), "{:?}", desk.sent());
 }
 
 #[test]
@@ -260,7 +280,7 @@ fn status_and_send_name_the_time_of_send_after() {
     On desk ~/drafts, last tick 59 minutes ago.
 
     Approved:
-      (the sender takes these up, none before its time; "git drafts send" does so now)
+      (the sender takes these up, none before its time; "git drafts send" does so then)
     	rnjk  low     route_answer  Ada Brown  Re: where is my invoice?  59 minutes  not before Fri 20 Nov 13:00:00: `send_after`
     "#);
 }

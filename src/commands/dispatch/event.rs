@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::id::DraftId;
+use crate::id::{DraftId, ObjectId};
 
 /// Something that happened to a draft, to be told.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub enum What {
         until: Timestamp,
         /// Why.
         why: String,
+        /// The commit that approves it, where it waits before it is claimed.
+        approval: Option<ObjectId>,
     },
     /// The other side said no.
     Failed(String),
