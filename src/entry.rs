@@ -290,15 +290,23 @@ pub fn outlived<'s>(story: &'s [Entry], path: &str) -> Option<(usize, &'s Drafte
     drafts.find(|(_, before)| before.path == path && last.path != path)
 }
 
-/// Returns when the draft that counts was first noted, where another one of the same message came before it.
-pub fn redrafted_at(story: &[Entry]) -> Option<Timestamp> {
-    let last = drafted(story)?.blob;
-    let mut drafts = story.iter().filter_map(|entry| match &entry.fact {
-        Fact::Drafted(drafted) => Some((entry.at, drafted.blob)),
-        _ => None,
-    });
-    let (at, _) = drafts.clone().find(|(_, blob)| *blob == last)?;
-    (drafts.next()?.1 != last).then_some(at)
+/// Tells whether a commit that approves the draft that counts was written for another one, and carried over.
+///
+/// To git a draft that came may be one that went, under another name, and a rebase or a cherry-pick gives it what
+/// was said of that one. Such a commit keeps when it was written, which is before the draft, and was committed
+/// anew after it. Where a clock is behind both are before; that is nobody's fault, but for a redraft, which is
+/// so like the draft before it that any doubt counts. Dates are compared in whole seconds, as git has them.
+pub fn is_carried_over(story: &[Entry], written: Timestamp, committed: Timestamp) -> bool {
+    let drafts = || {
+        story.iter().filter_map(|entry| match &entry.fact {
+            Fact::Drafted(drafted) => Some((entry.at, drafted.blob)),
+            _ => None,
+        })
+    };
+    let (Some((_, first)), Some((_, last))) = (drafts().next(), drafts().last()) else { return false };
+    let Some((at, _)) = drafts().find(|(_, blob)| *blob == last) else { return false };
+    let is_before = |date: Timestamp| date.as_second() < at.as_second();
+    is_before(written) && (first != last || !is_before(committed))
 }
 
 /// Returns the last claim of a story, with its entry.
@@ -616,6 +624,39 @@ mod tests {
             Fact::Expired,
             Fact::Superseded { by: text() },
         ]
+    }
+
+    #[test]
+    fn an_approval_that_is_older_than_its_draft_was_carried_over() {
+        let time = |second| Timestamp::from_second(second).unwrap();
+        // Each draft: its blob, and when it came. A commit: when it was written, and committed.
+        let check = |drafts: &[(u8, i64)], (written, committed): (i64, i64), expected: bool| {
+            let drafts = drafts.iter().map(|&(blob, at)| {
+                let drafted = every_fact().into_iter().find_map(|fact| match fact {
+                    Fact::Drafted(drafted) => Some(*drafted),
+                    _ => None,
+                });
+                let drafted = Drafted { blob: ObjectId::new([blob; 20]), ..drafted.unwrap() };
+                let fact = Fact::Drafted(Box::new(drafted));
+                Entry { at: time(at), host: "atlas".to_owned(), generation: 1, fact }
+            });
+            let story: Vec<Entry> = drafts.collect();
+            let found = is_carried_over(&story, time(written), time(committed));
+            assert_eq!(found, expected, "{written} {committed}");
+        };
+        check(&[], (0, 100), false);
+        check(&[(1, 10)], (10, 10), false);
+        check(&[(1, 10)], (11, 5), false);
+        // Rebased after the draft came.
+        check(&[(1, 10)], (9, 10), true);
+        check(&[(1, 10)], (9, 50), true);
+        // A clock that is behind.
+        check(&[(1, 10)], (9, 9), false);
+        // A redraft, and one that was taken back.
+        check(&[(1, 10), (2, 20)], (15, 15), true);
+        check(&[(1, 10), (2, 20)], (20, 20), false);
+        check(&[(1, 10), (2, 20), (1, 30)], (15, 15), false);
+        check(&[(1, 10), (2, 20), (1, 30)], (9, 40), true);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::config::SourceWiring;
 use crate::delivery::{OnDesk, generation};
 use crate::desk::{self, Desk, DeskFile};
 use crate::draft::{self, Draft};
-use crate::entry::{Claimed, Drafted, Entry, drafted, outlived, redrafted_at};
+use crate::entry::{Claimed, Drafted, Entry, drafted, is_carried_over, outlived};
 use crate::error::Hint;
 use crate::git::landing::Busy;
 use crate::git::{GitError, Repository};
@@ -340,20 +340,15 @@ fn approver(case: &Case<'_>, policies: &[&Policy]) -> Result<Approval, Stop> {
         .map_err(|refusal| Stop::held(text::one_line(&refusal.to_string(), 300), refusal.hint()))
 }
 
-/// Refuses an approval that is older than the redraft that it approves: git takes a redraft for the draft before
-/// under another name, and a rebase or a cherry-pick carries what was said of that one over to it. Without the
-/// desk's `.gitattributes` nothing else would stop that.
+/// Refuses an approval that git has carried over from another draft; without the desk's `.gitattributes` nothing
+/// else would stop that.
 fn written_since(case: &Case<'_>, approval: &Approval) -> Result<(), Stop> {
-    let Some(drafted) = redrafted_at(case.story) else { return Ok(()) };
-    let written = case.session.repository.commit(approval.commit)?.author.when;
-    if written.as_second() >= drafted.as_second() {
+    let commit = case.session.repository.commit(approval.commit)?;
+    if !is_carried_over(case.story, commit.author.when, commit.committer.when) {
         return Ok(());
     }
     Err(Stop::held(
-        format!(
-            "commit {} is older than this draft, and was made for the one before",
-            approval.commit.short()
-        ),
+        format!("commit {} is older than this draft, so it was made for another", approval.commit.short()),
         "read it, then approve it in a commit of its own: set `draft`, commit, set `approved`, commit",
     ))
 }

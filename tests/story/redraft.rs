@@ -593,11 +593,32 @@ fn an_approval_of_the_draft_before_that_git_carries_over_does_not_approve_the_ne
             desk.text("invoice").contains("\nAnother one.\n")
                 && desk.text("invoice").contains("\"approved\"")
         );
-        desk.drafts(&["send"]).says("is older than this draft, and was made for the one before");
+        desk.drafts(&["send"]).says("is older than this draft, so it was made for another");
         assert_eq!((desk.sent(), desk.story(&id).as_str()), (vec![], "drafted drafted"), "{carried}");
         // Read and approved by itself, it goes.
         desk.edit("invoice", "status = \"approved\"", "status = \"draft\"").commit_quietly("not yet");
         desk.approve("invoice").commit("yes");
         assert_eq!(desk.sent()[0].text.trim_end(), "Another one.");
     }
+}
+
+#[test]
+fn an_approval_of_a_draft_that_went_does_not_approve_the_one_that_came_for_it() {
+    let desk = with_brain();
+    desk.receive(&Mail { id: "a@x", subject: "Two things", body: "First question?\n", ..Mail::default() })
+        .tick();
+    desk.git(&["rm", "-q", ".gitattributes"]).commit_quietly("no attributes");
+    desk.git(&["switch", "-q", "-c", "side"]).approve("two-things").commit_quietly("yes");
+    desk.git(&["switch", "-q", "main"]).at("2026-11-20T12:30:00Z");
+    says(&desk, &reply("Another one."));
+    let headers = "In-Reply-To: <a@x>\nReferences: <a@x>\n";
+    desk.receive(&Mail { id: "b@x", headers, subject: "Two things", body: "A second?\n", ..Mail::default() })
+        .tick();
+    desk.shell(
+        "git switch -q side && git rebase -q main && git switch -q main && git merge -q --ff-only side",
+    )
+    .succeeds();
+    assert!(desk.text("two-things").contains("\nAnother one.\n"), "git takes the one for the other");
+    desk.drafts(&["send"]).says("is older than this draft, so it was made for another");
+    assert_eq!(desk.sent(), []);
 }
