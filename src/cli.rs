@@ -515,7 +515,12 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     });
     let ended = match ui::not_printed() {
         Some(kind) if ended.is_ok() => {
-            Err(CommandError::System { what: "the output".to_owned(), error: kind.into() })
+            // The kind's own words for it are about storage.
+            let error = match kind {
+                io::ErrorKind::StorageFull => io::Error::from(rustix::io::Errno::NOSPC),
+                kind => kind.into(),
+            };
+            Err(CommandError::System { what: "cannot write to standard output".to_owned(), error })
         }
         _ => ended,
     };

@@ -56,7 +56,7 @@ pub enum Fact {
         /// Why.
         reason: String,
     },
-    /// The other side said no, or a person gave it up.
+    /// The other side said no, or a person dropped it.
     Failed {
         /// Why.
         reason: String,

@@ -1,10 +1,12 @@
 //! Programs that stand in for a model or lead to one: a prompt in, a text out, or a tunnel.
 //!
 //! They get none of our environment but what the wiring lists, and nothing on their command line but
-//! what the wiring says. Each is a process group of its own, and is ended with all that it started.
+//! what the wiring says. Each is in a process group of its own, and is ended with all that it started: also
+//! where we are ended ourselves, by a key on the terminal or by anybody's signal.
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -41,19 +43,50 @@ pub struct Program {
     pub bytes_max: usize,
 }
 
+/// Leads a program's group, and ends it with itself when its input ends: that is when we do, however.
+///
+/// The kernel could tell the program itself of our end (`PR_SET_PDEATHSIG`), but not what it has started.
+const GUARD: &str = "read -r line; kill -s KILL 0";
+
 /// A child that is ended, with its whole group, when it goes out of scope.
 #[derive(Debug)]
 struct Group {
     child: Child,
-    id: Option<Pid>,
+    _guard: Guard,
 }
 
-impl Drop for Group {
-    fn drop(&mut self) {
-        // At once after its end, so that its number is nobody else's yet.
-        if let Some(id) = self.id {
-            let _ = kill_process_group(id, Signal::KILL);
+/// The process that leads a group; ends it when it goes out of scope.
+#[derive(Debug)]
+struct Guard {
+    leader: std::process::Child,
+    /// The number of the group, which is nobody else's before its leader was waited for.
+    id: Pid,
+}
+
+impl Guard {
+    fn start() -> io::Result<Self> {
+        let mut leader = std::process::Command::new("/bin/sh")
+            .args(["-c", GUARD])
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        match i32::try_from(leader.id()).ok().and_then(Pid::from_raw) {
+            Some(id) => Ok(Self { leader, id }),
+            None => {
+                let _ = leader.kill();
+                Err(io::Error::other("it has no number"))
+            }
         }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = kill_process_group(self.id, Signal::KILL);
+        let _ = self.leader.wait();
     }
 }
 
@@ -167,6 +200,7 @@ fn start(
         None => Stdio::null(),
         Some(input) => Stdio::from(stdin::in_memory(input.as_bytes())?),
     };
+    let guard = Guard::start()?;
     let child = Command::new(program)
         .args(arguments)
         .env_clear()
@@ -174,11 +208,10 @@ fn start(
         .stdin(input)
         .stdout(output)
         .stderr(Stdio::null())
-        .process_group(0)
+        .process_group(guard.id.as_raw_nonzero().get())
         .kill_on_drop(true)
         .spawn()?;
-    let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    Ok(Group { child, id })
+    Ok(Group { child, _guard: guard })
 }
 
 /// Names a command by its program alone: arguments may hold what nobody should see.

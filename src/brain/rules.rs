@@ -167,7 +167,7 @@ impl Catalogue {
             let line = file.line(route.id.span().start);
             let id = route.id.get_ref().clone();
             if let Some((_, first)) = ids.iter().find(|(known, _)| *known == id) {
-                wrong.push(file.error(line, format!("route `{id}` is there twice, first on line {first}")));
+                wrong.push(file.error(line, format!("duplicate route `{id}`, first on line {first}")));
             }
             ids.push((id, line));
             match file.route(route) {
@@ -600,8 +600,7 @@ impl File<'_> {
             let line = self.line(brain.span().start);
             if spoken {
                 let what = format!("route `{id}` asks a brain, and says what to do all the same");
-                wrong
-                    .push(self.error(line, what).with_hint("leave `answer`, `action` and `confidence` away"));
+                wrong.push(self.error(line, what).with_hint("remove `answer`, `action` and `confidence`"));
             }
             (brain.into_inner(), line)
         });
@@ -1030,7 +1029,7 @@ match = { none = ["x"] }
 "#,
             &[
                 "routes.toml:6: route `a` has no answer",
-                "routes.toml:10: route `a` is there twice, first on line 6",
+                "routes.toml:10: duplicate route `a`, first on line 6",
                 "routes.toml:13: the answer of route `a` names a value that does not exist",
                 "routes.toml:11: the pattern of route `a` is no regular expression: unclosed group",
                 "routes.toml:17: `c d` is no id for a route",

@@ -151,7 +151,7 @@ pub fn no_mail(wiring: &Wiring, path: &str, file: &str, draft: &Draft) -> Vec<Fi
     let wrong = draft.to.iter().chain(&draft.cc).filter(|address| !address.is_mail());
     wrong
         .map(|address| {
-            let what = format!("`{}` is no address of mail", text::one_line(&address.email, 60));
+            let what = format!("`{}` is not an e-mail address", text::one_line(&address.email, 60));
             let error = FileError::new(path, what)
                 .with_hint("write one address an item: \"Ada Brown <ada@example.org>\"");
             match file.lines().position(|line| line.contains(&toml_string(&address.to_string()))) {

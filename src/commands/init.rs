@@ -1,12 +1,15 @@
 //! Makes a drafts repository, or repairs one.
 //!
-//! Run again it puts back what is missing, and changes nothing that a person wrote.
+//! Run again it puts back the branches, the hooks and the wiring that are missing, and changes nothing that a
+//! person wrote or removed.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{CommandError, Context, Exit, Result, is_desk, noted_wiring, settle};
+use super::{
+    CommandError, Context, Exit, Result, is_desk, noted_wiring, settle, way_to_moved_wiring, wiring_beside,
+};
 use crate::config::{self, ConfigError, Wiring, file};
 use crate::desk::{self, Desk};
 use crate::git::hooks::{self, HookState};
@@ -31,6 +34,13 @@ pub fn run(context: &Context, folder: Option<&Path>, take_over: bool) -> Result<
     let here = Repository::discover(&context.directory).ok().filter(is_desk).filter(|_| folder.is_none());
     let noted = here.as_ref().and_then(noted_wiring);
     let wiring_path = config::wiring_path(context.config.clone(), None, noted, &context.config_home());
+    // An empty one beside the one that was moved would be taken for it.
+    if let Some(here) = here.as_ref().filter(|here| wiring_beside(here, &wiring_path).is_some())
+        && let Some(hint) = way_to_moved_wiring(here, &wiring_path)
+    {
+        let what = format!("there is no wiring at {}", context.shown(&wiring_path));
+        return Err(CommandError::refused(what, hint));
+    }
     let place = match (folder, here) {
         (Some(folder), _) => context.directory.join(folder),
         (None, Some(here)) => here.place().to_path_buf(),

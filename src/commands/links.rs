@@ -92,7 +92,7 @@ pub fn errors(path: &str, file: &str, found: &Draft, links: &[Link]) -> Vec<File
         .iter()
         .map(|link| {
             let error = FileError::new(path, said(link)).with_hint(
-                "if it is right, leave it; `[links]` in drafts.toml lists what is not to be spoken of",
+                "if it is right, leave it; `[links]` in drafts.toml lists links not to warn about",
             );
             match line_of(link) {
                 Some(line) => error.at(line),

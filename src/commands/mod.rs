@@ -266,14 +266,21 @@ impl Session {
         let here = here.or_else(|| Repository::open(&context.directory.join("drafts")).ok().filter(is_desk));
         let noted = here.as_ref().and_then(noted_wiring);
         let wiring_path = config::wiring_path(context.config.clone(), None, noted, &context.config_home());
-        let wiring =
-            Wiring::load(&wiring_path, &context.home()).map_err(|error| match (error, &context.config) {
-                (ConfigError::Missing { path }, Some(_)) => CommandError::refused(
-                    format!("there is no wiring at {}", path.display()),
-                    "name another one with --config, or in GIT_DRAFTS_CONFIG",
-                ),
-                (error, _) => error.into(),
-            })?;
+        let wiring = Wiring::load(&wiring_path, &context.home()).map_err(|error| {
+            let hint = match (&error, &context.config) {
+                (ConfigError::Missing { .. }, Some(_)) => {
+                    Some("name another one with --config, or in GIT_DRAFTS_CONFIG".to_owned())
+                }
+                (ConfigError::Missing { path }, None) => {
+                    here.as_ref().and_then(|here| way_to_moved_wiring(here, path))
+                }
+                _ => None,
+            };
+            match hint {
+                Some(hint) => CommandError::refused(error.to_string(), hint),
+                None => error.into(),
+            }
+        })?;
         let repository = match here {
             Some(repository) => repository,
             None => Repository::open(&wiring.desk.path)?,
@@ -302,7 +309,7 @@ impl Session {
     pub fn policy(&self, context: &Context, desk: &Desk) -> Result<(Policy, Vec<u8>)> {
         let InForce { policy, bytes, refusal, is_kept } = self.policy_in_force(desk)?;
         if let Some(refusal) = refusal.filter(|_| !self.warned.replace(true)) {
-            context.ui.warn(format!("the policy before stays in force: {refusal}"));
+            context.ui.warn(format!("the previous policy stays in force: {refusal}"));
             context.ui.hint(POLICY_HINT);
         }
         if !is_kept {
@@ -500,4 +507,25 @@ fn noted_wiring(repository: &Repository) -> Option<PathBuf> {
     config::file::check_trusted(&note).ok()?;
     let noted = std::fs::read_to_string(note).ok()?;
     Some(PathBuf::from(noted.trim_end_matches('\n'))).filter(|path| path.is_absolute())
+}
+
+/// Returns the file that the wiring of a repository is now, where the noted one is gone and the desk was
+/// moved together with it.
+fn wiring_beside(repository: &Repository, noted: &Path) -> Option<PathBuf> {
+    let beside = repository.place().parent()?.join(noted.file_name()?);
+    (!noted.exists() && beside.is_file()).then_some(beside)
+}
+
+/// Says how the wiring is found again that a repository notes, where there is none: a new one would be empty.
+fn way_to_moved_wiring(repository: &Repository, missing: &Path) -> Option<String> {
+    let noted = noted_wiring(repository).filter(|noted| noted == missing)?;
+    let place = repository.place().display();
+    Some(match wiring_beside(repository, &noted) {
+        Some(beside) => {
+            format!("if it was moved with the desk: `git drafts --config {} init {place}`", beside.display())
+        }
+        None => format!(
+            "if it was moved, say where it is now: `git drafts --config FILE init {place}`; else put it back from a backup"
+        ),
+    })
 }

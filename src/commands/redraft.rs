@@ -132,7 +132,7 @@ fn tell(context: &Context, id: &DraftId, draft: &Draft) {
     let who = draft.goes_to();
     ui.out(format!(
         " {} {}  {} {}  {} <- {}",
-        ui.paint(Tone::Good, "* [drafted anew]  "),
+        ui.paint(Tone::Good, "* [redrafted]     "),
         ui.paint(Tone::Id, id.first(4)),
         fit(draft.machine.tier.as_str(), 6),
         draft.machine.confidence,

@@ -66,7 +66,7 @@ pub fn run(context: &Context, prefix: &str, word: Word) -> Result<Exit> {
     let fact = match word {
         Word::Sent => Fact::Sent { receipt: format!("{by} says that it arrived") },
         Word::Resend => Fact::Withdrawn { reason: format!("{by} wants it sent anew"), resend: true },
-        Word::Drop => Fact::Failed { reason: format!("{by} gave it up") },
+        Word::Drop => Fact::Failed { reason: format!("dropped by {by}") },
     };
     let kind = fact.kind();
     let note = Note::new(&id, &story, entry_after(context, &story, fact));

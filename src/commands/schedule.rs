@@ -164,8 +164,8 @@ pub fn install(context: &Context, options: &Options) -> Result<Exit> {
     let places = Places::of(context, &session)?;
     if let Some(other) = places.find(&session)?.into_iter().find(|installed| installed.how != how) {
         return Err(CommandError::refused(
-            format!("{} calls this desk already", other.how.subject()),
-            "`git drafts schedule remove` takes that away",
+            format!("this desk is already scheduled by {}", other.how.subject()),
+            "`git drafts schedule remove` removes that",
         ));
     }
     let before = places.find(&session)?.pop();

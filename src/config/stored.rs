@@ -286,7 +286,7 @@ impl File<'_> {
         if let Some(name) = address.iter().find(|address| !address.is_mail()) {
             let shown = text::one_line(&name.email, 60);
             return Err(self
-                .wrong(&stored.span(), format!("`{shown}` is no address of mail"))
+                .wrong(&stored.span(), format!("`{shown}` is not an e-mail address"))
                 .with_hint("write it as [\"Sam Hill <sam@example.com>\"]"));
         }
         Ok((address, self.transport_of(name, section)?))
@@ -946,7 +946,7 @@ mod tests {
         check("[transport.x]\nkind = \"rest\"\nurl = \"u\"\n", "5: `kind` cannot be `rest`", elsewhere);
         check(
             &MAIL.replace("Sam Hill <sam@example.com>", "nobody"),
-            "7: `nobody` is no address of mail",
+            "7: `nobody` is not an e-mail address",
             "write it as [\"Sam Hill <sam@example.com>\"]",
         );
         check(

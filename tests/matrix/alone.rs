@@ -178,7 +178,7 @@ fn a_stranger_cannot_stop_all_with_a_policy_that_cannot_be_read() {
     assert_snapshot!(desk.seen(), @r#"
     2> warning: git-drafts: drafts.toml:1: `approvers` is not a list
     2> hint: write it as `approvers = ["..."]`
-    2> warning: the policy before stays in force: commit [abbrev] changes drafts.toml, and kim@example.com is not an approver
+    2> warning: the previous policy stays in force: commit [abbrev] changes drafts.toml, and kim@example.com is not an approver
     2> hint: look at `git log -p drafts.toml`; to accept it, commit a change of it yourself
     2> To out
     2>  * [sent]      rnjk -> Ada Brown  Re: where is my invoice?

@@ -231,7 +231,7 @@ pub fn told(rows: &str) {
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
         hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        warning: the policy before stays in force: commit [abbrev] changes drafts.toml, and kim@example.com is not an approver
+        warning: the previous policy stays in force: commit [abbrev] changes drafts.toml, and kim@example.com is not an approver
         hint: look at `git log -p drafts.toml`; to accept it, commit a change of it yourself
     a policy loosened by its owner for an older draft: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver

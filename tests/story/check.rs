@@ -108,9 +108,9 @@ fn hooks_that_are_missing_outdated_or_not_executable_are_mended() {
       git drafts check --fix
     ");
     assert_snapshot!(mended(&desk), @"
-    hook mended: hook ~/drafts/.git/hooks/post-commit rings again
-    hook mended: hook ~/drafts/.git/hooks/post-merge rings again
-    hook mended: hook ~/drafts/.git/hooks/post-rewrite rings again
+    hook mended: hook ~/drafts/.git/hooks/post-commit is installed again
+    hook mended: hook ~/drafts/.git/hooks/post-merge is installed again
+    hook mended: hook ~/drafts/.git/hooks/post-rewrite is installed again
     ");
     desk.approve("invoice").commit("yes");
     assert_eq!(desk.sent().len(), 1);
@@ -128,11 +128,11 @@ fn a_hooks_path_that_a_moved_desk_left_behind_is_mended() {
     ");
     assert_snapshot!(findings(&desk, &["--fix"], &["mended"]).join("\n"), @"
     hooks.path mended: `core.hooksPath` is ~/moved/.git/hooks
-    hook mended: hook ~/moved/.git/hooks/prepare-commit-msg rings again
-    hook mended: hook ~/moved/.git/hooks/post-commit rings again
-    hook mended: hook ~/moved/.git/hooks/post-merge rings again
-    hook mended: hook ~/moved/.git/hooks/post-rewrite rings again
-    hook mended: hook ~/moved/.git/hooks/post-applypatch rings again
+    hook mended: hook ~/moved/.git/hooks/prepare-commit-msg is installed again
+    hook mended: hook ~/moved/.git/hooks/post-commit is installed again
+    hook mended: hook ~/moved/.git/hooks/post-merge is installed again
+    hook mended: hook ~/moved/.git/hooks/post-rewrite is installed again
+    hook mended: hook ~/moved/.git/hooks/post-applypatch is installed again
     ");
     assert_eq!(wrong(&desk), "");
     desk.approve("invoice").commit("yes");
@@ -147,15 +147,35 @@ fn a_wiring_that_was_moved_with_its_desk_is_named_with_the_way_back() {
     desk.moves_to("moved/drafts");
     assert_snapshot!(wrong(&desk), @"
     wiring.missing wrong: there is no wiring at ~/demo/config.toml
-      if that is ~/moved/config.toml now: `git drafts --config ~/moved/config.toml init`
-    ledger.forgotten wrong: nothing on this machine remembers this ledger, so nobody knows whether it is whole
-      mend the wiring first: it may say where that memory is
+      if it was moved with the desk: `git drafts --config ~/moved/config.toml init ~/moved/drafts`
     hooks.path wrong: `core.hooksPath` is ~/demo/drafts/.git/hooks, which is not there, so no hook runs: was the desk moved?
       git drafts check --fix
     ");
     desk.drafts(&["check", "--fix"]).fails(1);
-    desk.shell("git drafts --config ../config.toml init").succeeds();
-    assert_eq!(wrong(&desk), "", "the way out works");
+    let way = "if it was moved with the desk: `git drafts --config ";
+    desk.drafts(&["status"]).fails(128).says(way);
+    desk.drafts(&["init"]).fails(128).says(way);
+    assert!(!desk.home().join("demo").exists(), "no empty wiring is written where it was");
+    let hint = desk.drafts(&["status"]).fails(128).err;
+    let command = hint.split('`').nth(1).unwrap();
+    desk.shell(&format!("cd / && {command}")).succeeds();
+    assert_eq!(wrong(&desk), "", "the way out works from anywhere");
+}
+
+#[test]
+fn what_rests_on_a_wiring_that_cannot_be_read_is_not_looked_at() {
+    let mut desk = Desk::unmade();
+    desk.drafts(&["demo", "demo"]).succeeds();
+    desk.moves_to("demo/drafts");
+    let wiring = desk.home().join("demo/config.toml");
+    let text = fs::read_to_string(&wiring).unwrap();
+    fs::write(&wiring, text.replace("address", "adress")).unwrap();
+    let wrong = wrong(&desk);
+    assert!(wrong.starts_with("wiring.mistake wrong: ~/demo/config.toml:"), "{wrong}");
+    assert!(!wrong.contains("--take-over"), "{wrong}");
+    assert!(notes(&desk).contains("what this machine remembers of the ledger is not looked at"));
+    let fine = findings(&desk, &[], &["ok"]).join("\n");
+    assert!(fine.contains("the last tick is not looked at: the wiring cannot be read"), "{fine}");
 }
 
 #[test]
@@ -579,7 +599,7 @@ fn a_policy_of_a_strangers_is_told() {
     let desk = with_answer();
     desk.as_person(KIM).commit_file("drafts.toml", "version = 1\napprovers = [\"kim@example.com\"]\n");
     assert_snapshot!(wrong(&desk), @"
-    policy.not-in-force wrong: the policy before stays in force: commit [abbrev] changes drafts.toml, and kim@example.com is not an approver
+    policy.not-in-force wrong: the previous policy stays in force: commit [abbrev] changes drafts.toml, and kim@example.com is not an approver
       look at `git log -p drafts.toml`; to accept it, commit a change of it yourself
     ");
 }

@@ -304,6 +304,17 @@ fn what_a_hub_can_do_is_tried_out_and_printed_as_lines_for_the_wiring() {
 }
 
 #[test]
+fn what_the_wiring_does_not_claim_of_a_hub_is_no_failure() {
+    let hub = StateHub::start();
+    hub.always_on("GET /messages?idempotency_key", Fault::status(404));
+    let test = |more: &str| crate::hub::with_hub(&hub, more).drafts(&["connector", "test", "hub"]);
+    test("")
+        .succeeds()
+        .says("skipped  says of a new key that it has not arrived: the wiring has no `can_find = true`");
+    test("can_find = true").fails(1).says("failed   says of a new key that it has not arrived");
+}
+
+#[test]
 fn a_hub_that_takes_every_copy_is_seen_to() {
     let hub = StateHub::start();
     hub.ignores_keys();

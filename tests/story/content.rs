@@ -117,7 +117,7 @@ fn what_a_person_types_goes_as_it_is_and_a_strange_link_is_shown() {
     desk.commit("yes");
     assert_snapshot!(desk.plain(&desk.said().err), @r"
     warning: drafts/rnjkmjrz-re-a-question.md:18: a link that is neither in the thread nor on the list: hxxps://new[.]example/x
-    hint: if it is right, leave it; `[links]` in drafts.toml lists what is not to be spoken of
+    hint: if it is right, leave it; `[links]` in drafts.toml lists links not to warn about
     To out
      * [sent]      rnjk -> Ada Brown  Re: A question
     ");

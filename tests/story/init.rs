@@ -194,6 +194,21 @@ fn a_filter_on_drafts_is_refused() {
 }
 
 #[test]
+fn a_catalogue_that_was_removed_comes_back_as_the_hint_says() {
+    let desk = Desk::new();
+    desk.git(&["rm", "-q", "routes.toml", "drafts.toml"]);
+    desk.git(&["commit", "-qm", "x"]);
+    let hint = desk.with_mail("where is my invoice?").drafts(&["tick"]).fails(128).err;
+    assert!(hint.contains("the catalogue is not committed on `main`"), "{hint}");
+    let command = hint.split("hint: `").nth(1).and_then(|rest| rest.split('`').next()).unwrap();
+    assert!(command.ends_with(" -- routes.toml"), "{hint}");
+    desk.shell(command).succeeds();
+    desk.git(&["commit", "-qm", "back"]);
+    desk.tick();
+    assert_eq!(desk.files().len(), 1);
+}
+
+#[test]
 fn outside_of_any_desk_the_way_in_is_said() {
     let desk = Desk::unmade();
     desk.drafts(&["status"]).fails(128);

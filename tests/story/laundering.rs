@@ -50,7 +50,7 @@ fn a_strangers_policy_does_not_come_into_force() {
     let policy = "version = 1\napprovers = [\"kim@example.com\", \"sam@example.com\"]\n";
     desk.as_person(KIM).commit_file("drafts.toml", policy);
     desk.as_person(SAM).with_mail("where is invoice 2?").tick();
-    assert!(desk.seen().contains("the policy before stays in force"), "{}", desk.seen());
+    assert!(desk.seen().contains("the previous policy stays in force"), "{}", desk.seen());
     desk.as_person(KIM).approve("invoice-2").commit_quietly("yes");
     desk.as_person(SAM);
     check_nothing_sent(&desk, "is not an approver");

@@ -1,14 +1,17 @@
 //! The kill switch: nothing is drafted, nothing is sent, and what was approved is sent when it is off again.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::approve::wait_until;
 use crate::crash::with_sendmail;
 use crate::hub::{ask, with_hub};
-use crate::support::desk::Desk;
+use crate::support::desk::{Desk, PROGRAM};
 use crate::support::hub::{Fault, StateHub};
 
 fn with_answer() -> Desk {
@@ -137,7 +140,7 @@ fn a_timer_is_reminded_of_a_long_pause_once_a_day() {
 #[test]
 fn a_pause_in_the_middle_of_many_questions_stops_the_rest() {
     let desk = Desk::unmade();
-    let program = crate::support::desk::PROGRAM;
+    let program = PROGRAM;
     desk.write_wiring(&format!(
         "version = 1\n[desk]\npath = \"drafts\"\n[source.mail]\nkind = \"maildir\"\npath = \"mail/inbox\"\n\
          address = [\"Sam Hill <sam@example.com>\"]\nbrain = \"script\"\ntransport = \"out\"\n[transport.out]\nkind = \"null\"\n[brain.script]\nkind = \"exec\"\n\
@@ -154,6 +157,36 @@ fn a_pause_in_the_middle_of_many_questions_stops_the_rest() {
     desk.drafts(&["resume"]).succeeds();
     desk.tick();
     assert_eq!(desk.files().len(), 3, "{}", desk.seen());
+}
+
+#[test]
+fn a_brain_and_what_it_started_end_with_the_tick_however_that_ends() {
+    let desk = Desk::unmade();
+    desk.write_wiring(&format!(
+        "version = 1\n[desk]\npath = \"drafts\"\n[source.mail]\nkind = \"maildir\"\npath = \"mail/inbox\"\n\
+         address = [\"Sam Hill <sam@example.com>\"]\nbrain = \"script\"\ntransport = \"out\"\n[transport.out]\nkind = \"null\"\n[brain.script]\nkind = \"exec\"\n\
+         command = [\"{}\"]\nenvironment = [\"HOME\", \"PATH\"]\n[limits]\n\
+         messages_since = \"all\"\n[notify]\nenabled = false\n",
+        desk.home().join("brain").display()
+    ));
+    let lines = "sleep 600 & echo $$ $! >\"$HOME/new\"; mv \"$HOME/new\" \"$HOME/processes\"; wait";
+    desk.script("brain", lines);
+    desk.drafts(&["init"]).succeeds();
+    desk.with_mail("What is one?");
+    let processes = desk.home().join("processes");
+    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
+        let mut tick = desk.command(PROGRAM).arg("tick").stderr(Stdio::null()).spawn().unwrap();
+        wait_until(|| processes.exists());
+        let ids = fs::read_to_string(&processes).unwrap();
+        fs::remove_file(&processes).unwrap();
+        // Of git-drafts alone: a key on the terminal does not reach a brain either.
+        let id = Pid::from_raw(i32::try_from(tick.id()).unwrap()).unwrap();
+        kill_process(id, signal).unwrap();
+        assert_eq!(tick.wait().unwrap().signal(), Some(signal.as_raw()));
+        // A dead process that nobody has waited for has no program.
+        let is_gone = |id: &str| fs::read_link(format!("/proc/{id}/exe")).is_err();
+        wait_until(|| ids.split_whitespace().all(is_gone));
+    }
 }
 
 #[test]

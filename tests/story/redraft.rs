@@ -69,7 +69,7 @@ fn another_answer_takes_the_place_of_a_draft_and_is_sent_once() {
     says(&desk, &reply("Tuesday at ten?"));
     desk.drafts(&["redraft", &id[..4], "-m", "shorter, and offer Tuesday"]).succeeds();
     assert_snapshot!(desk.seen(), @"
-     * [drafted anew]   rnjk  medium 0.80  Ada Brown <- Re: where is my invoice?
+     * [redrafted]      rnjk  medium 0.80  Ada Brown <- Re: where is my invoice?
     2> hint: `git show` tells what is new, `git revert HEAD` brings the one before back
     ");
     // The same id and the same story, in a file of its own: one commit, and nothing else is touched.

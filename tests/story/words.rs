@@ -245,7 +245,7 @@ fn each_error_of_the_wiring_is_seen_once() {
         error: config.toml:7: an item of `address` is not text in quotes
         hint: write it as `address = ["..."]`
     address = ["nobody"]
-        error: config.toml:7: `nobody` is no address of mail
+        error: config.toml:7: `nobody` is not an e-mail address
         hint: write it as ["Sam Hill <sam@example.com>"]
     address = ["sam@example.com"]
         error: config.toml:4: the key `transport` of `mail` is missing
@@ -369,7 +369,7 @@ fn each_error_of_the_wiring_is_seen_once() {
     error: others may write to ~/.config/git-drafts/config.toml (mode 622), so it is not believed
     hint: read it, then: chmod 600 ~/.config/git-drafts/config.toml
     error: there is no wiring at ~/.config/git-drafts/config.toml
-    hint: `git drafts init` writes one
+    hint: if it was moved, say where it is now: `git drafts --config FILE init ~/drafts`; else put it back from a backup
     error: there is no wiring at ~/drafts/other.toml
     hint: name another one with --config, or in GIT_DRAFTS_CONFIG
     ");
@@ -431,7 +431,7 @@ fn each_error_of_a_draft_is_seen_before_it_is_approved() {
         error: FILE:3: `Ada Brown` is not an address
         hint: write one address an item: "Ada Brown <ada@example.org>"
     s/^to = .*/to = ["nobody"]/
-        error: FILE:3: `nobody` is no address of mail
+        error: FILE:3: `nobody` is not an e-mail address
         hint: write one address an item: "Ada Brown <ada@example.org>"
     s/^subject = .*/sujbect = "x"/
         error: FILE:4: unknown key `sujbect`
@@ -477,7 +477,7 @@ fn each_error_of_a_draft_is_seen_before_it_is_approved() {
     "#);
     // The hook looks, too.
     desk.approve("invoice").edit("invoice", "to = [\"Ada Brown <ada@example.org>\"]", "to = [\"nobody\"]");
-    desk.try_git(&["commit", "-qam", "yes"]).fails(1).says(":3: `nobody` is no address of mail");
+    desk.try_git(&["commit", "-qam", "yes"]).fails(1).says(":3: `nobody` is not an e-mail address");
 }
 
 #[test]
@@ -658,7 +658,7 @@ fn each_error_of_the_policy_and_the_catalogue_is_seen_before_it_is_committed() {
         hint: remove the answer, or use `action = "route_answer"`
     [[route]] | id = "a" | match.words = ["x"] | brain = "m" | answer = "x"
         error: routes.toml:7: route `a` asks a brain, and says what to do all the same
-        hint: leave `answer`, `action` and `confidence` away
+        hint: remove `answer`, `action` and `confidence`
     [[route]] | id = "a" | match.words = ["x"] | answer = "x" | confidence = 2
         error: routes.toml:8: confidence is a number from 0 to 1
     "#);

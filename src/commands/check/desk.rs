@@ -23,7 +23,7 @@ pub fn look(look: &Look<'_>, report: &mut Report) {
             None => report.fine("policy", policy::FILE),
             Some(refusal) => report.wrong(
                 "policy.not-in-force",
-                format!("the policy before stays in force: {refusal}"),
+                format!("the previous policy stays in force: {refusal}"),
                 POLICY_HINT,
             ),
         },

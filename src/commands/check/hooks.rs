@@ -44,7 +44,7 @@ pub fn look(look: &Look<'_>, report: &mut Report) {
         let fix = "git drafts check --fix";
         match hook.state {
             HookState::Fine if before.state != HookState::Fine => {
-                report.mended("hook", format!("hook {shown} rings again"));
+                report.mended("hook", format!("hook {shown} is installed again"));
                 fine += 1;
             }
             HookState::Fine => fine += 1,

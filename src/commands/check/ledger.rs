@@ -13,7 +13,16 @@ use crate::ledger::{Ledger, LedgerError, Snapshot};
 /// Looks at the ledger's continuity and at every unfinished draft's entries.
 pub fn look(look: &Look<'_>, report: &mut Report) {
     let repository = &look.session.repository;
-    let troubles = Ledger::troubles(repository, &look.session.state);
+    let mut troubles = Ledger::troubles(repository, &look.session.state);
+    if look.wiring_error.is_some() && troubles.iter().any(is_forgotten) {
+        // The wiring may say where that memory is.
+        troubles.retain(|trouble| !is_forgotten(trouble));
+        report.note(
+            "ledger.memory",
+            "what this machine remembers of the ledger is not looked at: the wiring cannot be read",
+            "mend the wiring, then `git drafts check` again",
+        );
+    }
     if troubles.is_empty() {
         let open = Snapshot::of(repository).and_then(|snapshot| snapshot.open_ids());
         report.fine("ledger", format!("ledger, {} unfinished", open.map_or(0, |open| open.len())));
@@ -24,6 +33,10 @@ pub fn look(look: &Look<'_>, report: &mut Report) {
             None => report.error(name(trouble), trouble),
         }
     }
+}
+
+fn is_forgotten(trouble: &LedgerError) -> bool {
+    matches!(trouble, LedgerError::Forgotten)
 }
 
 /// Returns the name of a trouble, for scripts.
@@ -68,9 +81,6 @@ fn way_out(look: &Look<'_>, trouble: &LedgerError) -> Option<String> {
              what was sent since then may be sent again: look at each approved draft, then `rm {tip_file}` and `git drafts init --take-over`",
             put_back(*remembered).trim_start_matches("put it back: ")
         )),
-        LedgerError::Forgotten if look.wiring_error.is_some() => {
-            Some("mend the wiring first: it may say where that memory is".to_owned())
-        }
         LedgerError::CheckedOut => {
             let linked = repository.linked_worktrees().unwrap_or_default();
             let there = linked.into_iter().find(|linked| linked.branch.as_deref() == Some(LEDGER));

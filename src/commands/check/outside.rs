@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
-use super::super::{init, noted_wiring};
+use super::super::{init, way_to_moved_wiring};
 use super::Look;
 use super::finding::Report;
 use super::place::writable;
@@ -31,7 +31,7 @@ pub fn wiring(look: &Look<'_>, report: &mut Report) {
                 ConfigError::NotOurs { .. } | ConfigError::WritableByOthers { .. } => "wiring.access",
                 _ => "wiring.mistake",
             };
-            match moved(look) {
+            match way_to_moved_wiring(&look.session.repository, path) {
                 Some(hint) if name == "wiring.missing" => report.wrong(name, error.to_string(), hint),
                 Some(_) | None => report.error(name, error),
             }
@@ -56,18 +56,6 @@ pub fn wiring(look: &Look<'_>, report: &mut Report) {
         }
     }
     note(look, report);
-}
-
-/// Says how the wiring is found again that the repository names, where it is not there: a desk may have been
-/// moved together with it.
-fn moved(look: &Look<'_>) -> Option<String> {
-    let repository = &look.session.repository;
-    let noted = noted_wiring(repository).filter(|noted| *noted == look.session.wiring_path)?;
-    let beside = repository.place().parent()?.join(noted.file_name()?);
-    Some(match beside.is_file() {
-        true => format!("if that is {0} now: `git drafts --config {0} init`", beside.display()),
-        false => "if it was moved, say where it is now: `git drafts --config <file> init`".to_owned(),
-    })
 }
 
 /// Looks at `.git/drafts/wiring`, by which hooks and `-C` find the wiring.

@@ -67,6 +67,9 @@ pub fn look(look: &Look<'_>, report: &mut Report) {
     }
     let now = look.context.now();
     match tick::last_run(&look.session) {
+        None if look.wiring_error.is_some() => {
+            report.fine("tick", "the last tick is not looked at: the wiring cannot be read");
+        }
         None => report.fine("tick", "no tick yet"),
         Some(time) => {
             let age = now.duration_since(time);

@@ -26,6 +26,7 @@ use crate::config::{BrainKind, ModelWiring};
 use crate::desk::Desk;
 use crate::durable;
 use crate::error::FileError;
+use crate::git::Commit;
 use crate::guard::{Class, Secrets};
 use crate::id::DraftId;
 use crate::message::{Message, sha256_hex};
@@ -37,6 +38,9 @@ use crate::text;
 
 /// The catalogue's file on the desk.
 const ROUTES: &str = "routes.toml";
+
+/// In how many commits a catalogue that is gone is looked for.
+const CATALOGUE_COMMITS_MAX: usize = 10_000;
 
 /// The operator's words to language models, on the desk.
 const INSTRUCTIONS: &str = "instructions.md";
@@ -589,7 +593,7 @@ pub fn check_model(session: &Session, path: &str, brain: &str, line: usize) -> R
     match session.wiring.brain(brain).map(|wiring| &wiring.kind) {
         Some(BrainKind::Model(_)) => Ok(()),
         Some(BrainKind::Rules { .. }) => {
-            Err(wrong(format!("brain `{brain}` is no language model")).with_hint("leave `brain` away").into())
+            Err(wrong(format!("brain `{brain}` is no language model")).with_hint("remove `brain`").into())
         }
         None => {
             let what = format!("there is no brain `{}`", text::one_line(brain, 40));
@@ -638,13 +642,24 @@ pub fn catalogue(session: &Session, desk: &Desk, routes: Option<&PathBuf>) -> Re
         None => {
             let bytes = session.repository.file_at(desk.tip, ROUTES)?.ok_or_else(|| {
                 FileError::new(ROUTES, "the catalogue is not committed on `main`")
-                    .with_hint("`git drafts init` writes one; commit it")
+                    .with_hint(way_to_catalogue(session, desk))
             })?;
             (ROUTES.to_owned(), String::from_utf8_lossy(&bytes).into_owned())
         }
     };
     let catalogue = Catalogue::load(&shown, &text).map_err(CommandError::Files)?;
     Ok((shown, catalogue))
+}
+
+/// Says how the catalogue comes back that somebody removed: from the newest commit that has it.
+fn way_to_catalogue(session: &Session, desk: &Desk) -> String {
+    let repository = &session.repository;
+    let newest = repository.newest(desk.tip, CATALOGUE_COMMITS_MAX).unwrap_or_default();
+    let has_it = |commit: &&Commit| matches!(repository.entry(commit.tree, ROUTES), Ok(Some(_)));
+    match newest.iter().find(has_it) {
+        Some(Commit { id, .. }) => format!("`git checkout {id} -- {ROUTES}` brings it back; commit it"),
+        None => format!("write one in {ROUTES}, and commit it"),
+    }
 }
 
 /// Reads the operator's instructions as they are committed on `main`; none where there are none.

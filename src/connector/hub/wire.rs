@@ -39,6 +39,7 @@ const THREAD_MESSAGES_MAX: usize = 50;
 const CURSOR_BYTES_MAX: usize = 2_000;
 const SUBJECT_CHARS_MAX: usize = 500;
 const PRIORITY_CHARS_MAX: usize = 40;
+const STATUS_CHARS_MAX: usize = 40;
 const HEALTH_SECONDS_MAX: u64 = 5;
 
 /// When to try again where the hub does not say.
@@ -152,9 +153,21 @@ pub fn read_health(answer: Result<Answer, HttpError>) -> Result<(), ConnectorErr
         Ok(answer) => answer,
         Err(error) => return away(error.to_string()),
     };
-    let is_up = answer.status == 200
-        && answer.json().is_ok_and(|body| body.get("status").and_then(Value::as_str) == Some("ok"));
-    if is_up { Ok(()) } else { away(format!("the hub says it is not well: {}", answer.told())) }
+    if answer.status != 200 {
+        return away(format!("the hub says it is not well: {}", answer.told()));
+    }
+    let status = match answer.json() {
+        Ok(body) => body.get("status").cloned(),
+        Err(what) => return away(format!("what the hub says of its health is not JSON: {what}")),
+    };
+    match status {
+        Some(Value::String(word)) if word == "ok" => Ok(()),
+        Some(word) => {
+            let word = text::one_line(&word.to_string(), STATUS_CHARS_MAX);
+            away(format!("the hub says it is not well: its `status` is {word} and not \"ok\""))
+        }
+        None => away("what the hub says of its health has no `status`".to_owned()),
+    }
 }
 
 /// Notes when the hub wants to be asked again: it has enough, or is not there for a while, and says for how
@@ -787,13 +800,16 @@ mod tests {
     #[test]
     fn a_hub_is_up_only_by_its_own_word() {
         read_health(Ok(answer(200, &[], r#"{"status": "ok"}"#))).unwrap();
-        for answer in [
-            Ok(answer(200, &[], r#"{"status": "degraded"}"#)),
-            Ok(answer(200, &[], "ok")),
-            Ok(answer(503, &[], r#"{"status": "ok"}"#)),
-            Err(broken()),
+        let degraded = r#"{"status": "degraded"}"#;
+        for (answer, said) in [
+            (Ok(answer(200, &[], degraded)), "its `status` is \"degraded\" and not \"ok\""),
+            (Ok(answer(200, &[], r#"{"ok": true}"#)), "what the hub says of its health has no `status`"),
+            (Ok(answer(200, &[], "ok")), "what the hub says of its health is not JSON"),
+            (Ok(answer(503, &[], r#"{"status": "ok"}"#)), "the hub says it is not well: 503"),
+            (Err(broken()), "no whole answer"),
         ] {
-            assert!(matches!(read_health(answer), Err(ConnectorError::Away { .. })));
+            let error = read_health(answer).unwrap_err();
+            assert!(matches!(&error, ConnectorError::Away { what } if what.contains(said)), "{error}");
         }
     }
 
