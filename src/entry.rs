@@ -303,7 +303,7 @@ pub fn is_carried_over(story: &[Entry], written: Timestamp, committed: Timestamp
             _ => None,
         })
     };
-    let (Some((_, first)), Some((_, last))) = (drafts().next(), drafts().last()) else { return false };
+    let (Some((_, first)), Some((_, last))) = (drafts().next(), drafts().next_back()) else { return false };
     let Some((at, _)) = drafts().find(|(_, blob)| *blob == last) else { return false };
     let is_before = |date: Timestamp| date.as_second() < at.as_second();
     is_before(written) && (first != last || !is_before(committed))
