@@ -11,6 +11,9 @@ use crate::policy::Mode;
 /// The most commits that are looked at before the answer is "not found".
 pub const COMMITS_MAX: usize = 20_000;
 
+/// How many of those who may approve a hint names.
+const APPROVERS_MAX: usize = 3;
+
 /// What one commit says about one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitFacts {
@@ -104,11 +107,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Returns what the person can do about it.
-    pub fn hint(&self) -> String {
+    /// Returns what the person can do about it; `approvers` are the addresses of those who may approve.
+    pub fn hint(&self, approvers: &[String]) -> String {
         match self {
-            Refusal::NotAnApprover { email, .. } => approve_yourself(email),
-            Refusal::CarriedOver { author, .. } => approve_yourself(author),
+            Refusal::NotAnApprover { email, .. } => who_approves(approvers, email),
+            Refusal::CarriedOver { author, .. } => who_approves(approvers, author),
             Refusal::Revoked { .. } => {
                 "if it shall go after all: set `draft`, commit, set `approved`, commit".to_owned()
             }
@@ -127,10 +130,20 @@ impl Refusal {
     }
 }
 
-/// Says what helps against a stranger's approval; who is named later approves only drafts made since.
-fn approve_yourself(email: &str) -> String {
+/// Says what helps against a stranger's approval, whoever reads it: the stranger, too. Who is named later approves
+/// only drafts made since.
+fn who_approves(approvers: &[String], email: &str) -> String {
+    let who = match approvers {
+        [] => {
+            return "nobody who is an approver now was one when it was drafted: add one of those to `approvers` in drafts.toml".to_owned();
+        }
+        named if named.len() > APPROVERS_MAX => {
+            format!("{} and {} more", named[..APPROVERS_MAX].join(", "), named.len() - APPROVERS_MAX)
+        }
+        named => named.join(" or "),
+    };
     format!(
-        "approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, {email} can be added to `approvers` in drafts.toml"
+        "{who} may approve it (set `draft`, commit, set `approved`, commit); for new drafts, {email} can be added to `approvers` in drafts.toml"
     )
 }
 

@@ -110,8 +110,22 @@ impl Policy {
     /// Reads a policy file; `path` is how errors name it.
     ///
     /// # Errors
-    /// An unknown key, word or version, or a value out of range.
+    /// An unknown key, word or version, a value out of range, or an entry of a list that could match nothing, or
+    /// would match everything.
     pub fn parse(path: &str, file: &str) -> Result<Self, FileError> {
+        let policy = Self::of_its_day(path, file)?;
+        match policy.wrong_entry(path, file) {
+            Some(error) => Err(error),
+            None => Ok(policy),
+        }
+    }
+
+    /// Reads a policy that was in force once, as [`Policy::parse`] does: an entry that is refused today must not
+    /// hold the drafts of its day.
+    ///
+    /// # Errors
+    /// As there, but for entries of lists.
+    pub fn of_its_day(path: &str, file: &str) -> Result<Self, FileError> {
         let stored: Stored = toml::from_str(file).map_err(|error| {
             version::newer(path, file, 1, VERSION)
                 .unwrap_or_else(|| FileError::from_toml(path, file, 1, &error))
@@ -238,6 +252,31 @@ impl Policy {
             expire_days,
             remind_after,
         })
+    }
+
+    /// Says which entry of a list is none, and on which line.
+    fn wrong_entry(&self, path: &str, file: &str) -> Option<FileError> {
+        let shown = |entry: &str| text::one_line(entry, 80);
+        let error = |section: &str, key: &str, entry: &str, what: String, hint: &str| {
+            let error = FileError::new(path, what).with_hint(hint);
+            match line_of_entry(file, section, key, entry) {
+                Some(line) => error.at(line),
+                None => error,
+            }
+        };
+        if let Some(approver) = self.approvers.iter().find(|approver| !is_committer(approver)) {
+            let what = format!("`{}` is no address of a committer", shown(approver));
+            let hint = "write the whole address of one, as in `git log --format=%ce`: \"kim@example.com\"";
+            return Some(error("", "approvers", approver, what, hint));
+        }
+        if let Some(pattern) = self.deny.iter().find(|pattern| !is_pattern(pattern)) {
+            let what = format!("`{}` matches no address", shown(pattern));
+            let hint = "write an address, or a pattern such as \"*@example.com\"";
+            return Some(error("[recipients]", "deny", pattern, what, hint));
+        }
+        let word = self.escalate_words.iter().find(|word| word.trim().is_empty())?;
+        let what = "a word is empty".to_owned();
+        Some(error("[escalate_when]", "words", word, what, "write a word, or take it out"))
     }
 
     /// Returns how grave an action is; high where the policy does not say.
@@ -533,15 +572,16 @@ pub fn unknown_labels(policy: &Policy, tasks: &[Task]) -> Vec<String> {
 
 /// Returns the recipients of a draft whom the answered message does not name.
 pub fn strangers(draft: &Draft, envelope: &Recipients) -> Vec<Finding> {
-    let known =
-        |address: &Address| envelope.to.iter().chain(&envelope.cc).any(|other| other.same_mailbox(address));
-    draft
-        .to
-        .iter()
-        .chain(&draft.cc)
-        .filter(|address| !known(address))
+    stranger_addresses(draft, &envelope.to, &envelope.cc)
+        .into_iter()
         .map(|address| Finding::Stranger(address.email.clone()))
         .collect()
+}
+
+/// Returns the addresses of the recipients of a draft who are neither in `to` nor in `cc` of its envelope.
+pub fn stranger_addresses<'d>(draft: &'d Draft, to: &[Address], cc: &[Address]) -> Vec<&'d Address> {
+    let known = |address: &Address| to.iter().chain(cc).any(|other| other.same_mailbox(address));
+    draft.to.iter().chain(&draft.cc).filter(|address| !known(address)).collect()
 }
 
 /// Returns the tier by which an approved draft is gated: its own, the policies' now, raised by a
@@ -567,6 +607,18 @@ pub fn may_approve(policies: &[&Policy], email: &str, owner: Option<&str>) -> bo
             policy.approvers.iter().any(|approver| approver.eq_ignore_ascii_case(email))
         }
     })
+}
+
+/// Names those who may approve under all of the policies; `owner` owns this clone.
+pub fn approvers(policies: &[&Policy], owner: Option<&str>) -> Vec<String> {
+    let mut named: Vec<String> = Vec::new();
+    for email in policies.iter().flat_map(|policy| &policy.approvers).map(String::as_str).chain(owner) {
+        let is_named = named.iter().any(|other| other.eq_ignore_ascii_case(email));
+        if !is_named && may_approve(policies, email, owner) {
+            named.push(email.to_owned());
+        }
+    }
+    named
 }
 
 /// Returns the next graver tier.
@@ -595,6 +647,20 @@ fn matches_pattern(email: &str, pattern: &str) -> bool {
     rest.ends_with(last)
 }
 
+/// Tells whether an address can be a committer's: something stands on both sides of one `@`, and nothing that git
+/// leaves out.
+fn is_committer(email: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '*' | ',');
+    Address::new("", email).is_mail() && !email.contains(is_odd)
+}
+
+/// Tells whether any address can match a pattern: it has one `@` at most, with something on both sides, and no
+/// white space. An agent's name has none.
+fn is_pattern(pattern: &str) -> bool {
+    let parts: Vec<&str> = pattern.split('@').collect();
+    parts.len() <= 2 && parts.iter().all(|part| !part.is_empty()) && !pattern.contains(char::is_whitespace)
+}
+
 /// Reads `14d` as 14, for a count from 1 to `most`.
 fn count_of(time: &str, unit: char, most: u32) -> Option<u32> {
     time.strip_suffix(unit)?.parse().ok().filter(|count| (1..=most).contains(count))
@@ -607,6 +673,18 @@ fn line_in(file: &str, section: &str, key: &str) -> Option<usize> {
         .find(|(_, line)| line.trim_start().starts_with(key) || line.trim_start().starts_with('['))
         .filter(|(_, line)| line.trim_start().starts_with(key))
         .map(|(index, _)| index + 1)
+}
+
+/// Returns the line of an entry of a list in a section of a file, or that of the list; at the top of the file the
+/// section is empty.
+fn line_of_entry(file: &str, section: &str, key: &str, entry: &str) -> Option<usize> {
+    let list = match section {
+        "" => file.lines().position(|line| line.trim_start().starts_with(key)).map(|index| index + 1),
+        _ => line_in(file, section, key),
+    }?;
+    let quoted = text::toml_string(entry);
+    let of_entry = file.lines().skip(list - 1).position(|line| line.contains(&quoted));
+    Some(of_entry.map_or(list, |index| list + index))
 }
 
 fn merged<K: Ord, V>(mut defaults: BTreeMap<K, V>, stored: BTreeMap<K, V>) -> BTreeMap<K, V> {
@@ -880,11 +958,45 @@ mod tests {
                 "drafts.toml:3: `` is no label",
                 "a label is one line of 1 to 50 characters",
             ),
+            (
+                "version = 1\napprovers = [\n\"kim@example.com\",\n\"sam.example.com\",\n]",
+                "drafts.toml:4: `sam.example.com` is no address of a committer",
+                "write the whole address of one, as in `git log --format=%ce`: \"kim@example.com\"",
+            ),
+            (
+                "version = 1\napprovers = [\"*@example.com\"]",
+                "drafts.toml:2: `*@example.com` is no address of a committer",
+                "write the whole address of one, as in `git log --format=%ce`: \"kim@example.com\"",
+            ),
+            (
+                "version = 1\n[recipients]\ndeny = [\"*@y\", \"*@@x\"]",
+                "drafts.toml:3: `*@@x` matches no address",
+                "write an address, or a pattern such as \"*@example.com\"",
+            ),
+            (
+                "version = 1\n[escalate_when]\nwords = [\"contract\", \" \"]",
+                "drafts.toml:3: a word is empty",
+                "write a word, or take it out",
+            ),
         ] {
             let error = Policy::parse(FILE, file).unwrap_err();
             assert_eq!(error.to_string(), wrong);
             assert_eq!(error.hint().unwrap_or_default(), hint);
         }
+    }
+
+    #[test]
+    fn every_pattern_that_can_match_an_address_is_taken() {
+        for entry in ["*", "*@example.com", "ada@*", "bot-*", "*@*.example", "ada@localhost"] {
+            assert_eq!(policy(&format!("[recipients]\ndeny = [\"{entry}\"]")).deny, [entry]);
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_refused_today_does_not_hold_the_drafts_of_its_day() {
+        let file = "version = 1\n[escalate_when]\nwords = [\"\"]\n";
+        assert!(Policy::parse(FILE, file).is_err());
+        assert_eq!(Policy::of_its_day(FILE, file).unwrap().escalate_words, [""]);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::io;
 
 use super::staging::{self, Changed, Wanted, check_on_main, check_worktree};
-use super::{CommandError, Context, Exit, Result, Session, early, edit, hook};
+use super::{CommandError, Context, Exit, Result, Session, early, edit, hook, resolve};
 use crate::desk::{self, Desk};
 use crate::draft::Draft;
-use crate::error::FileError;
+use crate::error::{FileError, Hint};
 use crate::git::{self, MAIN};
 use crate::id::{DraftId, ObjectId};
 use crate::ledger::Snapshot;
@@ -34,16 +34,25 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let desk = Desk::read(&session.repository)?;
     let snapshot = Snapshot::of(&session.repository)?;
     let ids = ids(&session, &desk, &snapshot, &options.ids)?;
+    resolve::refuse_unsure(&snapshot, &ids)?;
     if options.edit && edit::open(context, &session, &desk, &ids)? == Exit::NeedsYou {
         return Ok(Exit::NeedsYou);
     }
-    let mut wanted = Vec::new();
+    let (mut wanted, mut doubtful) = (Vec::new(), Vec::new());
     for id in &ids {
         let path = path_of(&desk, id)?;
-        refuse_unsendable(context, &session, &desk, &path)?;
+        let (text, draft) = sendable(context, &session, &desk, &path)?;
+        // The hook of the commit says the same.
+        if !options.commit {
+            doubtful.extend(early::strangers(&snapshot, &path, &text, &draft)?);
+        }
         wanted.push((path, Wanted::Approved));
     }
     let changed = staging::change(context, &session, &wanted)?;
+    for doubt in &doubtful {
+        context.ui.warn(doubt);
+        doubt.hint().iter().for_each(|hint| context.ui.hint(hint));
+    }
     if changed.is_committed()? {
         context.ui.say("approved and committed already; \"git drafts send\" sends");
         return Ok(Exit::Done);
@@ -79,8 +88,8 @@ pub fn ids(
     Ok(ids)
 }
 
-/// Says at once what the commit would say: this cannot be sent as it is.
-fn refuse_unsendable(context: &Context, session: &Session, desk: &Desk, path: &str) -> Result<()> {
+/// Reads a draft as it is here, and says at once what the commit would say: this cannot be sent as it is.
+fn sendable(context: &Context, session: &Session, desk: &Desk, path: &str) -> Result<(String, Draft)> {
     let file = session.repository.place().join(path);
     let text = match desk::read_text_here(&file) {
         Ok(text) => text,
@@ -103,7 +112,7 @@ fn refuse_unsendable(context: &Context, session: &Session, desk: &Desk, path: &s
     let hint = format!("mend it first: `git drafts edit {}`", draft.id());
     let policy = session.committed_policy(desk)?;
     match hook::obstacles(&policy, path, &text, &draft, &hint).into_iter().next() {
-        None => Ok(()),
+        None => Ok((text, draft)),
         Some(error) => Err(error.into()),
     }
 }

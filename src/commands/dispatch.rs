@@ -741,7 +741,7 @@ impl Dispatcher<'_, '_, '_> {
         let source = origin.map(|origin| origin.source.clone()).unwrap_or_default();
         let connector = transport.or_else(|| self.connectors.transport_of(origin?)).unwrap_or(source);
         let draft = self.desk.find(id).and_then(|file| file.draft.as_ref().ok());
-        let to = draft.map(|draft| draft.goes_to()).filter(|to| !to.is_empty());
+        let to = draft.map(|draft| event::goes_to(draft, origin)).filter(|to| !to.is_empty());
         let envelope = || Some(origin?.to.first()?.shown().to_owned());
         self.pass.events.push(Event {
             id: id.clone(),

@@ -162,6 +162,24 @@ pub fn no_mail(wiring: &Wiring, path: &str, file: &str, draft: &Draft) -> Vec<Fi
         .collect()
 }
 
+/// Names the recipients of a draft whom the message that it answers does not name.
+pub fn strangers(snapshot: &Snapshot<'_>, path: &str, file: &str, draft: &Draft) -> Result<Vec<FileError>> {
+    let story = snapshot.story(draft.id())?;
+    let Some(origin) = drafted(&story) else { return Ok(Vec::new()) };
+    let addresses = policy::stranger_addresses(draft, &origin.to, &origin.cc);
+    let said = addresses.into_iter().map(|address| {
+        let shown = text::one_line(&address.email, 80);
+        let what = format!("{shown} is a stranger: the message does not name them");
+        let error =
+            FileError::new(path, what).with_hint("look at each letter of it; if it is right, leave it");
+        match file.lines().position(|line| line.contains(&toml_string(&address.to_string()))) {
+            Some(line) => error.at(line + 1),
+            None => error,
+        }
+    });
+    Ok(said.collect())
+}
+
 /// Adds the line of a file at which a part of it, and a text in that part, ends.
 fn at_line(error: FileError, file: &str, begin: Option<usize>, before: &str) -> FileError {
     match begin.and_then(|begin| file.get(..begin)) {

@@ -4,6 +4,8 @@
 //! from moving `main` under an open editor. All others wake the sender: in a terminal they show what it
 //! does for a few seconds, otherwise they leave at once. It must never make git fail by a fault of ours.
 
+mod after;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs::{self, File};
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use similar::{ChangeTag, TextDiff};
 
-use super::early::Early;
+use super::early::{self, Early};
 use super::links::{self, OwnWords};
 use super::{CommandError, Context, Exit, Result, noted_wiring, reject};
 use crate::brain::rules::Catalogue;
@@ -26,7 +28,7 @@ use crate::entry::drafted;
 use crate::error::Hint;
 use crate::git::{self, MAIN, Repository, TreeEntry, lease, operations};
 use crate::guard::Class;
-use crate::id::{DraftId, ObjectId, shown_length};
+use crate::id::{DraftId, ObjectId};
 use crate::ledger::Snapshot;
 use crate::plan::Gate;
 use crate::policy::{self, Policy, Recipients};
@@ -85,13 +87,17 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     if options.name == "post-commit" {
         forget_reasons(&repository, &drafts);
     }
-    if has_approved(&repository, &drafts)? || has_lost(&repository, &drafts)? {
-        return ring(context, &repository);
-    }
-    if options.name == "post-commit" && is_about_main(&repository)? {
-        tell_edited(context, &repository, tip, &drafts)?;
-    }
-    Ok(Exit::Done)
+    // Whatever can be said of it, the sender must hear of it.
+    let remarks = match options.name.as_str() {
+        "post-commit" => after::remarks(&repository, tip, &drafts).unwrap_or_else(|error| {
+            tracing::debug!(%error, "nothing is said of the drafts of this commit");
+            Vec::new()
+        }),
+        _ => Vec::new(),
+    };
+    let rings = has_approved(&repository, &drafts)? || has_lost(&repository, &drafts)?;
+    after::tell(context, &remarks, rings);
+    if rings { ring(context, &repository) } else { Ok(Exit::Done) }
 }
 
 /// Tells whether the commit that rings is one on `main`: a linked worktree has a `HEAD` of its own,
@@ -201,35 +207,6 @@ fn show(context: &Context, mut child: Child, path: &Path, wait_max: Duration) {
     }
 }
 
-/// Says that a commit that changed drafts and approved none sends nothing.
-fn tell_edited(
-    context: &Context,
-    repository: &Repository,
-    tip: ObjectId,
-    drafts: &[(String, ObjectId)],
-) -> Result<()> {
-    let commit = repository.commit(tip)?;
-    let Some(&parent) = commit.parents.first() else { return Ok(()) };
-    let before = desk::blobs(repository, parent)?;
-    if commit.committer.is_machine() || drafts.iter().all(|draft| before.contains(draft)) {
-        return Ok(());
-    }
-    let (desk, before) = (Desk::at(repository, tip)?, Desk::at(repository, parent)?);
-    let length = shown_length(desk.ids().iter());
-    let edited = desk.files.iter().filter(|file| {
-        !before.files.iter().any(|before| before.path == file.path && before.blob == file.blob)
-    });
-    for file in edited {
-        if let Err(error) = &file.draft {
-            context.ui.error(error);
-            continue;
-        }
-        let Some(id) = file.id.as_ref().filter(|id| before.find(id).is_some()) else { continue };
-        context.ui.say(format!("{} is still a draft; nothing was sent", id.first(length)));
-    }
-    Ok(())
-}
-
 /// What a commit will do to drafts.
 struct Preview {
     approves: Vec<(DraftId, Draft, String)>,
@@ -312,6 +289,7 @@ fn look(context: &Context, repository: &Repository, index: Option<&Path>) -> Res
                     let links = links::errors(path, &text, &draft, &links);
                     if policy.links.strict { &mut preview.wrong } else { &mut preview.doubtful }
                         .extend(links);
+                    preview.doubtful.extend(early::strangers(&snapshot, path, &text, &draft)?);
                 }
                 let drafted = snapshot.file(draft.id(), "drafted", "md")?.unwrap_or_default();
                 let edited = edited(&String::from_utf8_lossy(&drafted), &text);
@@ -475,7 +453,7 @@ fn warn_unsigned(context: &Context, repository: &Repository, preview: &Preview) 
         let policies: Vec<Policy> = [&today, &its_day]
             .into_iter()
             .flatten()
-            .filter_map(|bytes| Policy::parse(policy::FILE, &String::from_utf8_lossy(bytes)).ok())
+            .filter_map(|bytes| Policy::of_its_day(policy::FILE, &String::from_utf8_lossy(bytes)).ok())
             .collect();
         let policies: Vec<&Policy> = policies.iter().collect();
         let envelope = origin

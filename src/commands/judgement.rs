@@ -321,7 +321,7 @@ fn machine_keys(case: &Case<'_>, origin: &Drafted, file: &DeskFile, found: &Draf
 
 fn policy_of_its_day(case: &Case<'_>, origin: &Drafted) -> Result<Policy, Stop> {
     match case.snapshot.policy(origin.policy)? {
-        Some(bytes) => Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes)).map_err(|error| {
+        Some(bytes) => Policy::of_its_day(policy::FILE, &String::from_utf8_lossy(&bytes)).map_err(|error| {
             Stop::held(format!("the policy that judged it: {error}"), "see `git drafts check`")
         }),
         None => Err(Stop::held("the policy that judged it is gone", "see `git drafts check`")),
@@ -336,8 +336,10 @@ fn approver(case: &Case<'_>, policies: &[&Policy]) -> Result<Approval, Stop> {
     let may_approve = |email: &str| policy::may_approve(policies, email, owner.as_deref());
     let look = desk::approval_facts(repository, case.blob);
     let descends = |later, earlier| repository.descends(later, earlier);
-    approval::find(case.desk.tip, mode, may_approve, look, descends)?
-        .map_err(|refusal| Stop::held(text::one_line(&refusal.to_string(), 300), refusal.hint()))
+    approval::find(case.desk.tip, mode, may_approve, look, descends)?.map_err(|refusal| {
+        let approvers = policy::approvers(policies, owner.as_deref());
+        Stop::held(text::one_line(&refusal.to_string(), 300), refusal.hint(&approvers))
+    })
 }
 
 /// Refuses an approval that git has carried over from another draft; without the desk's `.gitattributes` nothing

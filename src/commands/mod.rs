@@ -72,7 +72,7 @@ use crate::diagnostics::Credentials;
 use crate::durable;
 use crate::entry::Entry;
 use crate::error::{FileError, Hint};
-use crate::git::{GitError, LEDGER, MAIN, Repository};
+use crate::git::{self, GitError, LEDGER, MAIN, Repository};
 use crate::id::{self, DraftId, ObjectId};
 use crate::ledger::{Ledger, LedgerError, Snapshot};
 use crate::policy::{self, Policy};
@@ -334,7 +334,7 @@ impl Session {
         };
         let is_kept = believed.as_ref() == Some(&bytes);
         if let Some(believed) = believed.filter(|_| !is_kept) {
-            let before = Policy::parse(policy::FILE, &String::from_utf8_lossy(&believed))?;
+            let before = Policy::of_its_day(policy::FILE, &String::from_utf8_lossy(&believed))?;
             let refusal = match committed {
                 Some(entry) => self.refuse_policy(desk, &before, entry.id)?,
                 None => Some("drafts.toml is gone from `main`".to_owned()),
@@ -439,6 +439,9 @@ impl Session {
     /// Finds the one draft whose id begins with `prefix`, waiting ones first.
     pub fn resolve(&self, desk: &Desk, snapshot: &Snapshot<'_>, prefix: &str) -> Result<DraftId> {
         // What Tab completes is a file name; its id is meant.
+        if let Some(id) = self.id_of_file(desk, prefix)? {
+            return Ok(id);
+        }
         let name = prefix.rsplit('/').next().unwrap_or(prefix);
         let word = name.split(['-', '.']).next().unwrap_or(name);
         if !id::is_prefix(word) {
@@ -469,6 +472,28 @@ impl Session {
                     "type one more letter",
                 ))
             }
+        }
+    }
+
+    /// Returns the id of the draft that a file in the worktree is, where `named` is one.
+    ///
+    /// # Errors
+    /// Its id is that of another file, too: nobody could say which is meant.
+    fn id_of_file(&self, desk: &Desk, named: &str) -> Result<Option<DraftId>> {
+        let top = self.repository.place();
+        let base = named.rsplit('/').next().unwrap_or(named);
+        let paths = [named.trim_start_matches("./").to_owned(), format!("{}/{base}", git::DRAFTS)];
+        let is_file = |path: &&String| base.contains('.') && path.starts_with(git::DRAFTS);
+        let texts = paths.iter().filter(is_file);
+        let found = texts.filter_map(|path| Some((path, desk::read_text_here(&top.join(path)).ok()?))).next();
+        let Some((path, text)) = found else { return Ok(None) };
+        let Some(id) = desk::id_of(path, &text) else { return Ok(None) };
+        match desk.find(&id) {
+            Some(other) if other.path != *path && top.join(&other.path).exists() => {
+                Err(desk::twin(path, &text, &other.path, &id).into())
+            }
+            Some(_) => Ok(Some(id)),
+            None => Ok(None),
         }
     }
 

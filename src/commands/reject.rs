@@ -5,7 +5,7 @@ use std::io;
 
 use super::approve::{commit_or_take_back, ids, path_of};
 use super::staging::{self, Wanted, check_on_main, check_worktree};
-use super::{CommandError, Context, Exit, Result, Session, reads};
+use super::{CommandError, Context, Exit, Result, Session, reads, resolve};
 use crate::desk::{self, Desk};
 use crate::entry::drafted;
 use crate::error::FileError;
@@ -40,6 +40,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Exit> {
     let desk = Desk::read(&session.repository)?;
     let snapshot = Snapshot::of(&session.repository)?;
     let ids = ids(&session, &desk, &snapshot, &options.ids)?;
+    resolve::refuse_unsure(&snapshot, &ids)?;
     if options.read {
         // Only the clone that sends has the sources' credentials, and would ever do it.
         session.ledger()?;

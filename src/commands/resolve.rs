@@ -3,10 +3,12 @@
 use super::settle::entry_after;
 use super::wire::Connectors;
 use super::{CommandError, Context, Exit, Result, Session, send};
+use crate::delivery::effective;
 use crate::desk::Desk;
-use crate::entry::{Fact, claim};
+use crate::entry::{Entry, Fact, claim};
 use crate::git::lock::OwnLock;
-use crate::ledger::Note;
+use crate::id::DraftId;
+use crate::ledger::{Note, Snapshot};
 use crate::outgoing::Capabilities;
 
 /// What a person says.
@@ -18,6 +20,24 @@ pub enum Word {
     Resend,
     /// It has not, and shall not.
     Drop,
+}
+
+/// Says how a draft that nobody is sure about is resolved; `id` is as much of its id as is shown.
+pub fn way_out(id: &str) -> String {
+    format!("look whether it arrived, then `git drafts resolve {id} --sent`, `--resend` or `--drop`")
+}
+
+/// Refuses drafts that may have gone: whatever is committed of them, nothing is done before they are resolved.
+pub fn refuse_unsure(snapshot: &Snapshot<'_>, ids: &[DraftId]) -> Result<()> {
+    for id in ids {
+        if let Some(Entry { fact: Fact::Unsure { .. }, .. }) = effective(&snapshot.story(id)?) {
+            return Err(CommandError::refused(
+                format!("{id} may have gone already, and nobody is sure"),
+                way_out(id.as_str()),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Runs the command.

@@ -16,7 +16,7 @@ use super::notice::{self, News};
 use super::overview::{self, Place};
 use super::record::{self, Begun};
 use super::wire::Connectors;
-use super::{CommandError, Context, Exit, Result, Session, judgement, pause, show};
+use super::{CommandError, Context, Exit, Result, Session, judgement, pause, resolve, show};
 use crate::delivery::OnDesk;
 use crate::desk::Desk;
 use crate::draft::Status;
@@ -258,10 +258,7 @@ fn hint(event: &Event, length: usize) -> Option<String> {
     let hint = match &event.what {
         What::Held { hint, .. } => return hint.clone(),
         What::Unsure(_) => {
-            return Some(format!(
-                "look whether it arrived, then `git drafts resolve {} --sent`, `--resend` or `--drop`",
-                event.id.first(length)
-            ));
+            return Some(resolve::way_out(event.id.first(length)));
         }
         What::Failed(_) => {
             return Some(format!(

@@ -166,7 +166,7 @@ impl Sheet {
     ) -> Result<()> {
         let bytes = origin.map(|origin| snapshot.policy(origin.policy)).transpose()?.flatten();
         let its_day =
-            bytes.and_then(|bytes| Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes)).ok());
+            bytes.and_then(|bytes| Policy::of_its_day(policy::FILE, &String::from_utf8_lossy(&bytes)).ok());
         let policies: Vec<&Policy> = std::iter::once(today).chain(&its_day).collect();
         let envelope = origin
             .map(|origin| Recipients { to: origin.to.clone(), cc: origin.cc.clone() })

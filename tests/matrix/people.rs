@@ -161,54 +161,54 @@ pub fn told(rows: &str) {
     assert_snapshot!(rows, @r#"
     a stranger's commit: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
     a stranger's commit, by --author: never
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
     a stranger's commit in the operator's name: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
     a stranger's address by git -c: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
     a stranger's commit, amended by the operator: never
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
     a stranger's commit, amended as one's own: at once
     a stranger's commit, signed off: never
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
     a merge of a stranger's approval: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
     a fast-forward to a stranger's approval: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
     a cherry-pick of a stranger's approval: never
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
     a rebase of a stranger's approval: never
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
     am of a stranger's approval: never
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] carries over what kim@example.com approved, and kim@example.com is not an approver
     a squash of a stranger's approval: at once
     a stranger's edit, approved by the operator: at once
     an approval, edited by a stranger: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
     an approval, taken back by a stranger: never
         rnjk is still a draft; nothing was sent
@@ -217,25 +217,25 @@ pub fn told(rows: &str) {
     an approval that a stranger made too: at once
     commits by replacement: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
     commits by grafts: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
     a policy that is loosened before the approval: never
         ! [held]      rnjk  commit [abbrev] approves it, and sam@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, sam@example.com can be added to `approvers` in drafts.toml
+        hint: nobody who is an approver now was one when it was drafted: add one of those to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and sam@example.com is not an approver
     a policy loosened by a stranger before his approval: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
         warning: the previous policy stays in force: commit [abbrev] changes drafts.toml, and kim@example.com is not an approver
         hint: look at `git log -p drafts.toml`; to accept it, commit a change of it yourself
     a policy loosened by its owner for an older draft: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
     a policy that names the operator: at once
     in merge mode, a commit: never
@@ -250,7 +250,7 @@ pub fn told(rows: &str) {
     in merge mode, a merge of a stranger's branch: at once
     in merge mode, a merge by a stranger: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
     in merge mode, a squash: never
         ! [held]      rnjk  commit [abbrev] brought it to main, and that is no merge

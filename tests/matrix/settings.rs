@@ -263,13 +263,13 @@ pub fn told(rows: &str) {
     GIT_CONFIG_COUNT: next run
     GIT_CONFIG_COUNT that names a stranger the owner: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
     GIT_CONFIG_PARAMETERS that name a stranger the owner: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
     GIT_CONFIG_GLOBAL that names a stranger the owner: never
         ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-        hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+        hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
     GIT_CONFIG of nothing: next run
     GIT_CEILING_DIRECTORIES and GIT_DISCOVERY_ACROSS_FILESYSTEM: next run
     GIT_ALTERNATE_OBJECT_DIRECTORIES: next run

@@ -131,7 +131,6 @@ pub fn told(rows: &str) {
     revert of the clearing, and of that: at once
     revert of approval and clearing: at once
         sent
-        rnjk is still a draft; nothing was sent
         ! [edited]    rnjk  was changed after it was sent; nothing more is sent
         hint: delete the file and commit; the ledger keeps what was sent
     revert -n, then commit: never
@@ -143,7 +142,6 @@ pub fn told(rows: &str) {
         - [rejected]  zkvj  Revert "draft: 2 drafts"
     revert of a series that has the approval: at once
         sent
-        rnjk is still a draft; nothing was sent
         ! [edited]    rnjk  was changed after it was sent; nothing more is sent
         hint: delete the file and commit; the ledger keeps what was sent
     revert of a series after the approval: at once

@@ -238,8 +238,49 @@ fn a_changed_recipient_is_the_one_who_gets_it() {
         "to = [\"Bo <bo@example.org>\"]\ncc = [\"cy@example.org\"]",
     );
     desk.approve("invoice").commit("to Bo");
+    assert_snapshot!(desk.seen(), @"
+    [main [abbrev]] to Bo
+     1 file changed, 3 insertions(+), 2 deletions(-)
+    2> warning: drafts/rnjkmjrz-re-where-is-my-invoice.md:3: bo@example.org is a stranger: the message does not name them
+    2> hint: look at each letter of it; if it is right, leave it
+    2> warning: drafts/rnjkmjrz-re-where-is-my-invoice.md:4: cy@example.org is a stranger: the message does not name them
+    2> hint: look at each letter of it; if it is right, leave it
+    2> To out
+    2>  * [sent]      rnjk -> bo@example.org, cy@example.org  Re: where is my invoice?
+    ");
     // A stranger among the recipients raises the tier by one step; low has become medium: no window.
     assert_eq!(desk.sent()[0].to, ["bo@example.org"]);
+}
+
+#[test]
+fn approve_warns_of_a_recipient_whom_the_message_does_not_name() {
+    let desk = with_answer();
+    desk.edit("invoice", "ada@example.org>\"]", "ada@exmaple.org>\"]");
+    desk.drafts(&["approve", "rnjk"]).succeeds();
+    assert_snapshot!(desk.seen(), @r#"
+    2> warning: drafts/rnjkmjrz-re-where-is-my-invoice.md:3: ada@exmaple.org is a stranger: the message does not name them
+    2> hint: look at each letter of it; if it is right, leave it
+    2> approved, and staged; "git commit" sends
+    "#);
+    desk.git(&["commit", "-m", "yes"]);
+    assert_eq!(desk.sent()[0].to, ["ada@exmaple.org"]);
+    assert!(desk.seen().contains("rnjk -> ada@exmaple.org  Re: where"), "{}", desk.seen());
+}
+
+#[test]
+fn a_file_may_be_named_and_a_second_one_with_its_id_is_refused() {
+    let desk = with_answer();
+    fs::copy(desk.path(&desk.draft("invoice")), desk.path("drafts/copy.md")).unwrap();
+    desk.drafts(&["approve", "drafts/copy.md"]).fails(128);
+    assert_snapshot!(desk.seen(), @"
+    2> error: drafts/copy.md:8: drafts/rnjkmjrz-re-where-is-my-invoice.md has the id rnjkmjrz too
+    2> hint: delete one of the two; nothing is sent from either
+    exit 128
+    ");
+    fs::rename(desk.path("drafts/copy.md"), desk.path("drafts/rnjk-copy.md")).unwrap();
+    desk.drafts(&["approve", "drafts/rnjk-copy.md"]).fails(128).says("has the id rnjkmjrz too");
+    assert!(desk.text("re-where").contains("status = \"draft\""));
+    desk.drafts(&["approve", "drafts/rnjkmjrz-re-where-is-my-invoice.md"]).succeeds();
 }
 
 // What must not go.

@@ -156,6 +156,78 @@ fn what_is_edited_while_nobody_is_sure_waits_for_a_word() {
     assert_eq!(desk.story(&id), "drafted claimed sending unsure");
 }
 
+/// A desk with an approval that may have gone: its mail program took the mail, and did not say what it did.
+fn unsure() -> (Desk, String) {
+    let desk = with_sendmail();
+    let id = desk.id("invoice");
+    desk.script("sendmail", "cat >\"$HOME/delivered.1\"; exit 1");
+    desk.approve("invoice").commit("yes");
+    assert!(desk.seen().contains("[unsure]"), "{}", desk.seen());
+    (desk, id)
+}
+
+#[test]
+fn a_revert_of_what_may_have_gone_says_so() {
+    let (desk, id) = unsure();
+    desk.git(&["revert", "--no-edit", "HEAD"]);
+    assert_snapshot!(told_by_the_hook(&desk), @"
+    2>  ? [unsure]    rnjk  it may have gone, and nothing is done with it before that is resolved
+    2> hint: look whether it arrived, then `git drafts resolve rnjk --sent`, `--resend` or `--drop`
+    ");
+    assert_eq!(desk.story(&id), "drafted claimed sending unsure");
+}
+
+#[test]
+fn a_commit_about_what_may_have_gone_says_that_it_does_nothing() {
+    for way in ["approve", "edit", "remove"] {
+        let (desk, id) = unsure();
+        match way {
+            "approve" => {
+                desk.git(&["revert", "--no-edit", "HEAD"]).approve("invoice").commit("yes again");
+            }
+            "edit" => {
+                desk.edit("invoice", "Hello Ada", "Dear Ada").commit("other words");
+            }
+            _ => {
+                desk.git(&["rm", "-q", &desk.draft("invoice")]).git(&["commit", "-m", "no"]);
+            }
+        }
+        assert_eq!(
+            told_by_the_hook(&desk),
+            "2>  ? [unsure]    rnjk  it may have gone, and nothing is done with it before that is resolved\n\
+             2> hint: look whether it arrived, then `git drafts resolve rnjk --sent`, `--resend` or `--drop`",
+            "{way}"
+        );
+        assert_eq!(
+            (delivered(&desk), desk.story(&id).as_str()),
+            (1, "drafted claimed sending unsure"),
+            "{way}"
+        );
+    }
+}
+
+#[test]
+fn approve_and_reject_refuse_what_may_have_gone() {
+    let (desk, id) = unsure();
+    desk.git(&["revert", "--no-edit", "HEAD"]);
+    let before = desk.text("invoice");
+    for verb in ["approve", "reject"] {
+        desk.drafts(&[verb, &id]).fails(128);
+        assert_eq!(
+            desk.seen(),
+            "2> error: rnjkmjrz may have gone already, and nobody is sure\n\
+             2> hint: look whether it arrived, then `git drafts resolve rnjkmjrz --sent`, `--resend` or `--drop`\n\
+             exit 128"
+        );
+    }
+    assert_eq!((desk.text("invoice"), desk.git_says(&["status", "--porcelain"])), (before, String::new()));
+}
+
+fn told_by_the_hook(desk: &Desk) -> String {
+    let seen = desk.seen();
+    seen.lines().filter(|line| line.starts_with("2>")).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn there_is_nothing_to_resolve_about_what_is_clear() {
     let desk = with_sendmail();

@@ -231,7 +231,7 @@ fn a_merge_does_not_launder_the_approval_of_a_stranger() {
     assert_snapshot!(desk.seen(), @"
     To out
      ! [held]      rnjk  commit [abbrev] approves it, and kim@example.com is not an approver
-    2> hint: approve it yourself (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
+    2> hint: sam@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, kim@example.com can be added to `approvers` in drafts.toml
     ");
 }
 
@@ -241,6 +241,14 @@ fn an_approver_who_is_named_may_approve_and_nobody_else() {
     desk.commit_file("drafts.toml", "version = 1\napprovers = [\"kim@example.com\"]\n");
     desk.with_mail("where is my invoice?").tick();
     desk.approve("invoice").commit("yes");
+    // The one who is no approver reads who is.
+    assert_snapshot!(desk.seen(), @"
+    [main [abbrev]] yes
+     1 file changed, 1 insertion(+), 1 deletion(-)
+    2> To out
+    2>  ! [held]      rnjk  commit [abbrev] approves it, and sam@example.com is not an approver
+    2> hint: kim@example.com may approve it (set `draft`, commit, set `approved`, commit); for new drafts, sam@example.com can be added to `approvers` in drafts.toml
+    ");
     check_nothing_sent(&desk);
     desk.edit("invoice", "status = \"approved\"", "status = \"draft\"").commit("no");
     desk.as_person(KIM).approve("invoice").commit("yes");

@@ -79,6 +79,20 @@ fn status_and_check_name_what_is_no_draft() {
 }
 
 #[test]
+fn a_commit_of_a_file_that_is_no_draft_warns() {
+    let desk = with_answer();
+    fs::write(desk.path("drafts/notes.txt"), "hello\n").unwrap();
+    desk.git(&["add", "-A"]).git(&["commit", "-m", "notes"]);
+    assert_snapshot!(desk.seen(), @"
+    [main [abbrev]] notes
+     1 file changed, 1 insertion(+)
+     create mode 100644 drafts/notes.txt
+    2> warning: drafts/notes.txt:1: the first line is not `+++`
+    2> hint: move it out of `drafts/`: only drafts belong there
+    ");
+}
+
+#[test]
 fn a_draft_that_is_broken_here_is_named_with_its_line() {
     let desk = with_answer();
     desk.edit("invoice", "subject = ", "sujbect = ");

@@ -131,6 +131,17 @@ fn each_way_to_take_it_back_takes_it_back() {
 }
 
 #[test]
+fn a_revert_after_the_send_says_that_it_calls_nothing_back() {
+    let desk = with_answer();
+    desk.approve("invoice").commit("yes");
+    desk.git(&["revert", "--no-edit", "HEAD"]);
+    let seen = desk.seen();
+    let told: Vec<&str> = seen.lines().filter(|line| line.starts_with("2>")).collect();
+    assert_eq!(told, ["2> rnjk went at Fri 20 Nov 12:00:00; no commit calls it back"]);
+    assert_eq!((desk.sent().len(), desk.files()), (1, Vec::new()));
+}
+
+#[test]
 fn an_amended_approval_has_a_window_of_its_own() {
     let (desk, _) = approved();
     desk.at("2026-11-20T12:09:00Z").edit("invoice", "Hello Ada,", "Dear Ada,").git(&[

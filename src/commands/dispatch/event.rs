@@ -2,7 +2,11 @@
 
 use jiff::Timestamp;
 
+use crate::draft::Draft;
+use crate::entry::Drafted;
 use crate::id::{DraftId, ObjectId};
+use crate::policy;
+use crate::text;
 
 /// Something that happened to a draft, to be told.
 #[derive(Clone, Debug)]
@@ -88,4 +92,17 @@ impl What {
         }
         self
     }
+}
+
+/// Returns whom or what a draft goes to, for people. Whom its message does not name stands there by address, for
+/// a name may be right where the address is not.
+pub(super) fn goes_to(draft: &Draft, origin: Option<&Drafted>) -> String {
+    let Some(origin) = origin else { return draft.goes_to() };
+    let strangers = policy::stranger_addresses(draft, &origin.to, &origin.cc);
+    if strangers.is_empty() {
+        return draft.goes_to();
+    }
+    let known = draft.to.first().filter(|address| !strangers.contains(address)).map(|_| draft.goes_to());
+    let strangers = strangers.iter().map(|address| text::one_line(&address.email, 80));
+    known.into_iter().chain(strangers).collect::<Vec<_>>().join(", ")
 }
