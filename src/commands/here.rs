@@ -37,6 +37,15 @@ pub fn is_main_here(session: &Session) -> Result<bool> {
     Ok(session.repository.worktree().is_some() && session.repository.head()? == Head::Branch(MAIN.to_owned()))
 }
 
+/// Returns the blob that git has staged for a path; of an index that cannot be read nothing is told here, and
+/// whoever has to change it says so.
+pub fn staged(session: &Session, path: &str) -> Option<ObjectId> {
+    session.repository.staged(path).unwrap_or_else(|error| {
+        tracing::debug!(%error, "what is staged is not looked at");
+        None
+    })
+}
+
 /// Returns what is staged of a draft, where `git commit` would take another text than the one that lies here,
 /// and what to say of it; `here` is none where its file is gone.
 pub fn apart(

@@ -200,7 +200,7 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
                 None => Some(file.blob).filter(|_| place != Place::RemovedHere),
             };
             let at = changed.as_ref().map_or(&path, |(moved, _)| moved);
-            apart = here::apart(file.blob, session.repository.staged(at)?, lies_here);
+            apart = here::apart(file.blob, here::staged(session, at), lies_here);
         }
         if let Some((here, text)) = changed {
             is_as_drafted = false;

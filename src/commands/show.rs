@@ -130,7 +130,7 @@ pub fn tell_staged(context: &Context, session: &Session, desk: &Desk, id: &Draft
         && here::is_main_here(session)?
         && let Some(top) = session.repository.worktree()
     {
-        let staged = session.repository.staged(&file.path)?;
+        let staged = here::staged(session, &file.path);
         let here = desk::read_here(&top.join(&file.path)).ok().map(|bytes| blob_id(&bytes));
         if let Some((_, said)) = here::apart(file.blob, staged, here) {
             context.ui.warn(format!("{}: {said}", file.path));
