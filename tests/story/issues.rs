@@ -521,7 +521,7 @@ fn a_draft_that_a_person_broke_is_named_with_its_line_and_not_sent() {
             .unwrap();
         let hook = desk.try_git(&["commit", "-qam", "yes"]);
         assert_ne!(hook.code, 0, "{from} -> {to}");
-        said.push_str(hook.err.lines().next().unwrap());
+        said.push_str(hook.err.lines().find(|line| line.starts_with("error: ")).unwrap());
         said.push('\n');
         // The hook only warns; the sender decides.
         desk.git(&["-c", "core.hooksPath=/dev/null", "commit", "-qam", "yes"]).send();

@@ -310,7 +310,7 @@ fn what_a_person_writes_into_a_patch_is_refused_with_its_line() {
             .unwrap();
         let hook = desk.try_git(&["commit", "-qam", "yes"]);
         assert_ne!(hook.code, 0, "{from} -> {to}");
-        said.push_str(hook.err.lines().next().unwrap());
+        said.push_str(hook.err.lines().find(|line| line.starts_with("error: ")).unwrap());
         said.push('\n');
         desk.git(&["-c", "core.hooksPath=/dev/null", "commit", "-qam", "yes"]).send();
         assert_eq!(branches(&desk), [""; 0], "{from} -> {to}: {}", desk.seen());
