@@ -6,6 +6,7 @@
 
 mod click;
 
+use std::fmt::Display;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -151,10 +152,12 @@ pub fn trouble(unsure: usize, failed: usize) -> Option<Bubble> {
 /// # Errors
 /// There is no desktop, or it does not answer.
 pub async fn show(bubble: &Bubble, replace: Option<u32>) -> Result<u32, NotifyError> {
-    match in_time(notification(bubble, replace).show_async()).await? {
-        Ok(handle) => Ok(handle.id()),
-        Err(error) => Err(NotifyError::NoDesktop { what: text::one_line(&error.to_string(), 200) }),
-    }
+    let shown = in_time(notification(bubble, replace).show_async()).await?;
+    Ok(shown.map_err(no_desktop)?.id())
+}
+
+fn no_desktop(error: impl Display) -> NotifyError {
+    NotifyError::NoDesktop { what: text::one_line(&error.to_string(), 200) }
 }
 
 fn notification(bubble: &Bubble, replace: Option<u32>) -> Notification {

@@ -32,9 +32,10 @@ pub fn look(top: &Path, path: &str, blob: ObjectId) -> Here {
     }
 }
 
-/// Tells whether the worktree has `main` checked out; the files of another branch say nothing about the desk.
-pub fn is_main_here(session: &Session) -> Result<bool> {
-    Ok(session.repository.worktree().is_some() && session.repository.head()? == Head::Branch(MAIN.to_owned()))
+/// Returns the worktree, if it has `main` checked out; the files of another branch say nothing about the desk.
+pub fn top(session: &Session) -> Result<Option<&Path>> {
+    let is_main = session.repository.head()? == Head::Branch(MAIN.to_owned());
+    Ok(session.repository.worktree().filter(|_| is_main))
 }
 
 /// Returns the blob that git has staged for a path; of an index that cannot be read nothing is told here, and

@@ -126,13 +126,12 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
     };
     let policy = session.believed_policy();
     let own = OwnWords::at(&session.repository, desk.tip);
-    let is_main_here = here::is_main_here(session)?;
     // Read when the first approval is looked at.
     let mut secrets = None;
     let mut items = Vec::new();
     // Looked for only where a file is gone, which may have been moved.
     let mut strays = None;
-    let top = session.repository.worktree().filter(|_| is_main_here);
+    let top = here::top(session)?;
     let stories = session.stories(desk, &snapshot)?;
     let mut limit = None;
     for (id, story) in &stories {

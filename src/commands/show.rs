@@ -127,8 +127,7 @@ fn prompt(snapshot: &Snapshot<'_>, id: &DraftId) -> Result<String> {
 /// Says beside the text that `git commit` would take another one.
 pub fn tell_staged(context: &Context, session: &Session, desk: &Desk, id: &DraftId) -> Result<()> {
     if let Some(file) = desk.find(id)
-        && here::is_main_here(session)?
-        && let Some(top) = session.repository.worktree()
+        && let Some(top) = here::top(session)?
     {
         let staged = here::staged(session, &file.path);
         let here = desk::read_here(&top.join(&file.path)).ok().map(|bytes| blob_id(&bytes));

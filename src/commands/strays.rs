@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::{Result, Session};
+use super::{Result, Session, here};
 use crate::delivery::effective;
 use crate::desk::{self, Desk};
 use crate::draft::Draft;
 use crate::entry::Fact;
 use crate::error::FileError;
-use crate::git::{DRAFTS, Head, MAIN};
+use crate::git::DRAFTS;
 use crate::id::DraftId;
 use crate::ledger::Snapshot;
 use crate::text;
@@ -69,10 +69,7 @@ pub fn look(session: &Session, desk: &Desk, snapshot: &Snapshot<'_>) -> Result<S
     let mut strays = Strays::default();
     let nobodys = desk.files.iter().filter(|file| file.id.is_none());
     strays.wrong.extend(nobodys.filter_map(|file| file.draft.as_ref().err()).cloned());
-    let Some(top) = session.repository.worktree() else { return Ok(strays) };
-    if session.repository.head()? != Head::Branch(MAIN.to_owned()) {
-        return Ok(strays);
-    }
+    let Some(top) = here::top(session)? else { return Ok(strays) };
     let committed: BTreeSet<&str> = desk.files.iter().map(|file| file.path.as_str()).collect();
     for path in files(top) {
         if committed.contains(path.as_str()) || session.repository.is_ignored(&path) {

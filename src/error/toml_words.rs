@@ -56,14 +56,8 @@ pub fn words(message: &str, text: &str, span: &Range<usize>) -> Words {
             return hinted(message, hint);
         }
     }
-    if let Some((_, expected)) =
-        message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "))
-    {
-        return wrong_type(expected, &place);
-    }
-    if let Some((_, expected)) =
-        message.strip_prefix("invalid value: ").and_then(|rest| rest.rsplit_once(", expected "))
-    {
+    let wrong = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    if let Some((_, expected)) = wrong.and_then(|rest| rest.rsplit_once(", expected ")) {
         return wrong_type(expected, &place);
     }
     syntax(message, &place)

@@ -22,8 +22,7 @@ use tokio::time::timeout;
 use zbus::export::futures_core::Stream;
 use zbus::fdo::{DBusProxy, RequestNameFlags};
 
-use super::{Bubble, NotifyError, Place, in_time, last, notification, remember};
-use crate::text;
+use super::{Bubble, NotifyError, Place, in_time, last, no_desktop, notification, remember};
 
 /// How long a bubble is kept; one that is still there then does nothing more.
 const KEPT_MAX: Duration = Duration::from_secs(3 * 24 * 3600);
@@ -161,21 +160,16 @@ pub async fn keep(
     open: &[String],
     shown: impl FnOnce(&str),
 ) -> Result<(), NotifyError> {
-    let no_desktop =
-        |error: zbus::Error| NotifyError::NoDesktop { what: text::one_line(&error.to_string(), 200) };
     // The name is handed on: whoever kept the last bubble of this place sees that it is replaced, and ends.
     let taking = async {
         let bus = zbus::Connection::session().await?;
         let lost = DBusProxy::new(&bus).await?.receive_name_lost().await?;
         bus.request_name_with_flags(name(place, state_dir), RequestNameFlags::all()).await?;
-        Ok((bus, lost))
+        Ok::<_, zbus::Error>((bus, lost))
     };
     let (_bus, mut lost) = in_time(taking).await?.map_err(no_desktop)?;
     let mut notification = notification(bubble, last(place, state_dir));
-    let handle = match in_time(notification.action("default", "Open").show_async()).await? {
-        Ok(handle) => handle,
-        Err(error) => return Err(NotifyError::NoDesktop { what: text::one_line(&error.to_string(), 200) }),
-    };
+    let handle = in_time(notification.action("default", "Open").show_async()).await?.map_err(no_desktop)?;
     if let Err(error) = remember(place, state_dir, handle.id()) {
         tracing::info!("the next notification will not replace this one: {error}");
     }
@@ -226,19 +220,20 @@ fn tell_service_manager() {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn each_place_of_each_desk_has_a_name_that_a_bus_takes() {
-        let names = [Place::Waiting, Place::Trouble]
+        let names = Place::ALL
             .into_iter()
             .flat_map(|place| ["/a", "/ä b"].map(|folder| name(place, Path::new(folder))));
-        let mut all: Vec<String> = names.collect();
+        let all: BTreeSet<String> = names.collect();
         assert!(
             all.iter().all(|name| zbus::names::WellKnownName::try_from(name.as_str()).is_ok()),
             "{all:?}"
         );
-        all.dedup();
         assert_eq!(all.len(), 4);
     }
 

@@ -9,7 +9,7 @@ use super::super::secrets::{self, Make};
 use super::super::tick::ask;
 use super::Look;
 use super::finding::Report;
-use super::outside::found;
+use super::outside::find_program;
 use crate::config::{BrainKind, ModelPlace, ModelWiring};
 use crate::desk::Desk;
 use crate::error::Hint;
@@ -75,7 +75,7 @@ async fn model(name: &str, model: &ModelWiring, report: &mut Report) {
     let mut is_fine = true;
     if let Some((key, command)) = command {
         let program = command.first().map(String::as_str).unwrap_or_default();
-        if let Err(why) = found(program, env::var_os("PATH")) {
+        if let Err(why) = find_program(program, env::var_os("PATH")) {
             is_fine = false;
             report.wrong(
                 "brain.command",

@@ -20,7 +20,7 @@ mod signers;
 mod sinks;
 
 use self::finding::Report;
-pub use self::outside::found as find_program;
+pub use self::outside::find_program;
 use super::{Context, Exit, Result, Session, is_desk, noted_wiring};
 use crate::config::{self, ConfigError, Wiring};
 use crate::git::{GitError, Repository};

@@ -222,7 +222,7 @@ pub async fn connectors(look: &Look<'_>, report: &mut Report) {
 /// Looks whether the program of a connector is there.
 fn check_program(report: &mut Report, kind: &'static str, name: &str, command: &[String]) {
     let program = command.first().map(String::as_str).unwrap_or_default();
-    match found(program, env::var_os("PATH")) {
+    match find_program(program, env::var_os("PATH")) {
         Ok(path) => report.fine(kind, format!("{kind} `{name}` runs {}", path.display())),
         Err(why) => report.wrong(
             if kind == "source" { "source.command" } else { "transport.command" },
@@ -293,7 +293,7 @@ fn unwritable_maildir(path: &Path) -> Option<String> {
 }
 
 /// Finds a program as the system would.
-pub fn found(program: &str, path: Option<std::ffi::OsString>) -> Result<PathBuf, &'static str> {
+pub fn find_program(program: &str, path: Option<std::ffi::OsString>) -> Result<PathBuf, &'static str> {
     let places: Vec<PathBuf> = if program.contains('/') {
         vec![PathBuf::from(program)]
     } else {
@@ -317,7 +317,7 @@ pub fn notification(look: &Look<'_>, report: &mut Report) {
     }
     let command = look.session.wiring.notify.command.as_deref().and_then(|command| command.first());
     if let Some(program) = command {
-        match found(program, env::var_os("PATH")) {
+        match find_program(program, env::var_os("PATH")) {
             Ok(path) => report
                 .fine("notify.command", format!("notifications without a desktop go to {}", path.display())),
             Err(why) => report.wrong(
@@ -370,10 +370,10 @@ mod tests {
     #[test]
     fn a_program_is_found_as_the_system_finds_it() {
         let path = Some(std::ffi::OsString::from("/nowhere:/bin:/usr/bin"));
-        assert!(found("sh", path.clone()).is_ok());
-        assert_eq!(found("git-drafts-no-such-program", path.clone()), Err("is not there"));
-        assert_eq!(found("/etc/passwd", path.clone()), Err("is not an executable file"));
-        assert_eq!(found("", path), Err("is not an executable file"));
+        assert!(find_program("sh", path.clone()).is_ok());
+        assert_eq!(find_program("git-drafts-no-such-program", path.clone()), Err("is not there"));
+        assert_eq!(find_program("/etc/passwd", path.clone()), Err("is not an executable file"));
+        assert_eq!(find_program("", path), Err("is not an executable file"));
     }
 
     #[test]
