@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use flate2::write::ZlibEncoder;
-use flate2::{Compression, Decompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
 
+use super::deflate;
 use super::landing::{KEPT, remove};
 use super::{Repository, Result, unreadable_io, unwritable_io};
 use crate::id::ObjectId;
@@ -123,10 +123,7 @@ fn write_as(mut file: File, aside: &Path, path: &Path, packed: &[u8]) -> io::Res
 
 /// Packs an object as its file has it: the type and the length, then the content, as a zlib stream.
 fn packed(kind: &str, bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-    write!(encoder, "{kind} {}\0", bytes.len())?;
-    encoder.write_all(bytes)?;
-    encoder.finish()
+    deflate::for_file(&[format!("{kind} {}\0", bytes.len()).as_bytes(), bytes])
 }
 
 fn path_of(repository: &Repository, id: ObjectId) -> PathBuf {

@@ -4,6 +4,7 @@
 //! its own writes durable. It must never run git's hooks, filters or transports, never believe
 //! `GIT_*` variables, and never take "could not read" for "is not there".
 
+mod deflate;
 pub mod health;
 pub mod hooks;
 pub mod landing;
@@ -16,6 +17,8 @@ pub mod objects;
 pub mod operations;
 pub mod program;
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -219,7 +222,15 @@ pub struct Repository {
     common: PathBuf,
     worktree: Option<PathBuf>,
     linked: Option<PathBuf>,
+    /// Who stands in the logs of branches: name and address.
+    log_name: OnceCell<(String, String)>,
+    /// Small objects that were read, which never change; libgit2 reads a blob anew each time.
+    read: RefCell<HashMap<ObjectId, Vec<u8>>>,
 }
+
+/// How many objects are remembered, and up to which size in bytes.
+const READ_MAX: usize = 256;
+const READ_BYTES_MAX: usize = 16 * 1024;
 
 impl Repository {
     /// Opens the repository of exactly this worktree or bare folder; a linked worktree stands for the
@@ -245,7 +256,7 @@ impl Repository {
         let common = plain(inner.commondir());
         let worktree = inner.workdir().map(plain);
         let linked = linked.as_deref().map(plain);
-        Ok(Self { inner, common, worktree, linked })
+        Ok(Self { inner, common, worktree, linked, log_name: OnceCell::new(), read: RefCell::default() })
     }
 
     /// Tells whether there is a repository in this folder, and not only what a power cut left of its making.
@@ -290,6 +301,17 @@ impl Repository {
     /// Returns the folder that all worktrees share, `.git` in most repositories.
     pub fn git_dir(&self) -> &Path {
         &self.common
+    }
+
+    /// Returns the name and the address of whoever moves a branch, for its log.
+    fn log_name(&self) -> (&str, &str) {
+        let (name, email) = self.log_name.get_or_init(|| {
+            let who = self.inner.signature().ok();
+            let who = who.as_ref().and_then(|who| Some((who.name().ok()?, who.email().ok()?)));
+            let (name, email) = who.unwrap_or(("unknown", "unknown"));
+            (name.to_owned(), email.to_owned())
+        });
+        (name, email)
     }
 
     /// Returns the folder of our own files in the repository, made on demand.
@@ -383,9 +405,17 @@ impl Repository {
 
     /// Reads the raw bytes of an object: a blob's content, a commit with its signature.
     pub fn read(&self, id: ObjectId) -> Result<Vec<u8>> {
+        if let Some(bytes) = self.read.borrow().get(&id) {
+            return Ok(bytes.clone());
+        }
         let odb = self.inner.odb().map_err(|error| unreadable("the object database", &error))?;
         let object = odb.read(to_oid(id)).map_err(|error| unreadable_id("object", id, &error))?;
-        Ok(object.data().to_vec())
+        let bytes = object.data().to_vec();
+        let mut read = self.read.borrow_mut();
+        if read.len() < READ_MAX && bytes.len() <= READ_BYTES_MAX {
+            read.insert(id, bytes.clone());
+        }
+        Ok(bytes)
     }
 
     /// Reads the entries of a tree.
@@ -529,7 +559,7 @@ impl Repository {
 
     /// Returns a string of git's own configuration, such as `user.email`.
     pub fn config(&self, key: &str) -> Option<String> {
-        self.inner.config().ok()?.snapshot().ok()?.get_string(key).ok().filter(|value| !value.is_empty())
+        self.inner.config().ok()?.get_string(key).ok().filter(|value| !value.is_empty())
     }
 
     /// Tells whether the repository has replacement refs, which deceive whoever reviews with git.

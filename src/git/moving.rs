@@ -105,9 +105,8 @@ impl<'r> Moving<'r> {
         if !logs_branches(self.repository) {
             return Ok(());
         }
-        let git = &self.repository.inner;
-        let who = git.signature().or_else(|_| Signature::now("unknown", "unknown"));
-        let who = who.map_err(|error| unwritable("the log of a branch", &error))?;
+        let (name, email) = self.repository.log_name();
+        let who = Signature::now(name, email).map_err(|error| unwritable("the log of a branch", &error))?;
         let line = log_line(from.unwrap_or(ObjectId::NONE), self.to, &who, why);
         let is_head = self.repository.head()? == Head::Branch(self.branch.to_owned());
         for name in [Some(self.branch), is_head.then_some("HEAD")].into_iter().flatten() {

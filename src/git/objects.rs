@@ -7,13 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
 use jiff::Timestamp;
 use sha1::{Digest, Sha1};
 
-use super::loose;
 use super::{GitError, MACHINE_EMAIL, MACHINE_NAME, Repository, Result, to_oid, unwritable};
+use super::{deflate, loose};
 use super::{landing, lease};
 use crate::failpoint::reached;
 use crate::id::ObjectId;
@@ -184,11 +182,7 @@ impl<'r> Batch<'r> {
         pack.extend_from_slice(&count.to_be_bytes());
         for (kind, bytes) in &self.objects {
             push_header(&mut pack, *kind, bytes.len());
-            let mut encoder = ZlibEncoder::new(&mut pack, Compression::fast());
-            encoder
-                .write_all(bytes)
-                .and_then(|()| encoder.finish().map(|_| ()))
-                .map_err(|error| failed(error.to_string()))?;
+            pack.extend(deflate::for_pack(&[bytes]).map_err(|error| failed(error.to_string()))?);
         }
         let digest = Sha1::digest(&pack);
         pack.extend_from_slice(&digest);
