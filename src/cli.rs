@@ -58,7 +58,9 @@ enum When {
     Never,
 }
 
+// Only the arguments of the verb that is used are put together, not those of all.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Verb {
     /// Show the whole loop on a mailbox of its own, with nothing to set up
     Demo {

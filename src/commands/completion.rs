@@ -202,7 +202,8 @@ fn all_options<'c>(program: &'c Command, command: &'c Command) -> impl Iterator<
     let everywhere = program
         .get_arguments()
         .filter(move |option| option.is_global_set() || std::ptr::eq(program, command));
-    let own = command.get_arguments().filter(move |_| !std::ptr::eq(program, command));
+    let is_own = move |option: &&Arg| !std::ptr::eq(program, command) && !option.is_global_set();
+    let own = command.get_arguments().filter(is_own);
     own.chain(everywhere).filter(|option| !option.is_positional())
 }
 
