@@ -8,6 +8,7 @@ pub mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -114,9 +115,18 @@ impl Policy {
     /// would match everything.
     pub fn parse(path: &str, file: &str) -> Result<Self, FileError> {
         let policy = Self::of_its_day(path, file)?;
-        match policy.wrong_entry(path, file) {
+        policy.holds_today(path, file)?;
+        Ok(policy)
+    }
+
+    /// Refuses what [`Policy::parse`] refuses and [`Policy::of_its_day`] reads, of the file that it was read from.
+    ///
+    /// # Errors
+    /// An entry of a list that could match nothing, or would match everything.
+    pub fn holds_today(&self, path: &str, file: &str) -> Result<(), FileError> {
+        match self.wrong_entry(path, file) {
             Some(error) => Err(error),
-            None => Ok(policy),
+            None => Ok(()),
         }
     }
 
@@ -130,7 +140,6 @@ impl Policy {
             version::newer(path, file, 1, VERSION)
                 .unwrap_or_else(|| FileError::from_toml(path, file, 1, &error))
         })?;
-        let defaults: Stored = toml::from_str(DEFAULT).expect("the template is tested");
         let line_of =
             |key: &str| file.lines().position(|line| line.trim_start().starts_with(key)).map(|line| line + 1);
         let wrong = |key: &str, what: String| {
@@ -171,7 +180,7 @@ impl Policy {
                     .with_hint("it is `sender` or `all`"));
             }
         };
-        let gates = merged(defaults.gates, stored.gates);
+        let gates = merged(&DEFAULTS.gates, stored.gates);
         if gates.values().any(|gate| *gate == Gate::Auto) {
             return Err(wrong(
                 "[gates]",
@@ -213,7 +222,7 @@ impl Policy {
             });
         }
         let mut expire_days = BTreeMap::new();
-        for (tier, time) in merged(defaults.expire, stored.expire) {
+        for (tier, time) in merged(&DEFAULTS.expire, stored.expire) {
             if time != NEVER {
                 let days = count_of(&time, 'd', 3650)
                     .ok_or_else(|| wrong_time("[expire]", tier, &time, "days", "\"14d\""))?;
@@ -221,7 +230,7 @@ impl Policy {
             }
         }
         let mut remind_after = BTreeMap::new();
-        for (tier, time) in merged(defaults.remind, stored.remind) {
+        for (tier, time) in merged(&DEFAULTS.remind, stored.remind) {
             if time != NEVER {
                 let days = count_of(&time, 'd', 3650).map(|days| 24 * days);
                 let hours = days.or_else(|| count_of(&time, 'h', 24 * 3650)).ok_or_else(|| {
@@ -236,19 +245,19 @@ impl Policy {
             approvers: stored.approvers.unwrap_or_default(),
             reply,
             deny: stored.recipients.deny.unwrap_or_default(),
-            body_bytes_max: stored.limits.body_bytes_max.or(defaults.limits.body_bytes_max).unwrap_or(0),
+            body_bytes_max: stored.limits.body_bytes_max.or(DEFAULTS.limits.body_bytes_max).unwrap_or(0),
             sends_per_hour_max: stored
                 .limits
                 .sends_per_hour_max
-                .or(defaults.limits.sends_per_hour_max)
+                .or(DEFAULTS.limits.sends_per_hour_max)
                 .unwrap_or(0),
             escalate_words: stored.escalate_when.words.unwrap_or_default(),
             confidence_below: stored.raise_when.confidence_below.unwrap_or(Confidence::NONE),
             links,
             labels,
-            tiers: merged(defaults.tiers, stored.tiers),
+            tiers: merged(&DEFAULTS.tiers, stored.tiers),
             gates,
-            undo_seconds: merged(defaults.undo_seconds, stored.undo_seconds),
+            undo_seconds: merged(&DEFAULTS.undo_seconds, stored.undo_seconds),
             expire_days,
             remind_after,
         })
@@ -687,10 +696,16 @@ fn line_of_entry(file: &str, section: &str, key: &str, entry: &str) -> Option<us
     Some(of_entry.map_or(list, |index| list + index))
 }
 
-fn merged<K: Ord, V>(mut defaults: BTreeMap<K, V>, stored: BTreeMap<K, V>) -> BTreeMap<K, V> {
-    defaults.extend(stored);
-    defaults
+fn merged<K: Copy + Ord, V: Clone>(defaults: &BTreeMap<K, V>, mut stored: BTreeMap<K, V>) -> BTreeMap<K, V> {
+    for (key, value) in defaults {
+        stored.entry(*key).or_insert_with(|| value.clone());
+    }
+    stored
 }
+
+/// What the template says.
+static DEFAULTS: LazyLock<Stored> =
+    LazyLock::new(|| toml::from_str(DEFAULT).expect("the template is tested"));
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -319,9 +320,9 @@ fn machine_keys(case: &Case<'_>, origin: &Drafted, file: &DeskFile, found: &Draf
     }
 }
 
-fn policy_of_its_day(case: &Case<'_>, origin: &Drafted) -> Result<Policy, Stop> {
+fn policy_of_its_day(case: &Case<'_>, origin: &Drafted) -> Result<Rc<Policy>, Stop> {
     match case.snapshot.policy(origin.policy)? {
-        Some(bytes) => Policy::of_its_day(policy::FILE, &String::from_utf8_lossy(&bytes)).map_err(|error| {
+        Some(bytes) => case.session.policy_of_its_day(&bytes).map_err(|error| {
             Stop::held(format!("the policy that judged it: {error}"), "see `git drafts check`")
         }),
         None => Err(Stop::held("the policy that judged it is gone", "see `git drafts check`")),

@@ -56,10 +56,11 @@ pub mod tick;
 pub mod told;
 pub mod wire;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -225,7 +226,7 @@ impl Context {
 /// The policy that holds.
 pub struct InForce {
     /// What it says.
-    pub policy: Policy,
+    pub policy: Rc<Policy>,
     /// Its bytes.
     pub bytes: Vec<u8>,
     /// Why the committed one does not count, where it does not.
@@ -252,6 +253,8 @@ pub struct Session {
     pub state: PathBuf,
     /// Whether it was said already that the committed policy is not in force.
     warned: Cell<bool>,
+    /// The policies that were read, by their bytes: each draft names one, and it is nearly always the same.
+    policies: RefCell<Vec<(Vec<u8>, Rc<Policy>)>>,
 }
 
 impl Session {
@@ -293,7 +296,14 @@ impl Session {
 
     /// Puts together what was found.
     pub fn new(repository: Repository, wiring: Wiring, wiring_path: PathBuf, state: PathBuf) -> Self {
-        Self { repository, wiring, wiring_path, state, warned: Cell::new(false) }
+        Self {
+            repository,
+            wiring,
+            wiring_path,
+            state,
+            warned: Cell::new(false),
+            policies: RefCell::default(),
+        }
     }
 
     /// Opens the ledger, with every check of its continuity.
@@ -306,7 +316,7 @@ impl Session {
     /// Whoever can get a commit pulled could otherwise name himself an approver. So a change of the
     /// policy counts only if its commit is by the owner of this clone, or by an approver under the policy
     /// before it; until then the policy before it stays in force, and that is said.
-    pub fn policy(&self, context: &Context, desk: &Desk) -> Result<(Policy, Vec<u8>)> {
+    pub fn policy(&self, context: &Context, desk: &Desk) -> Result<(Rc<Policy>, Vec<u8>)> {
         let InForce { policy, bytes, refusal, is_kept } = self.policy_in_force(desk)?;
         if let Some(refusal) = refusal.filter(|_| !self.warned.replace(true)) {
             context.ui.warn(format!("the previous policy stays in force: {refusal}"));
@@ -334,7 +344,7 @@ impl Session {
         };
         let is_kept = believed.as_ref() == Some(&bytes);
         if let Some(believed) = believed.filter(|_| !is_kept) {
-            let before = Policy::of_its_day(policy::FILE, &String::from_utf8_lossy(&believed))?;
+            let before = self.policy_of_its_day(&believed)?;
             let refusal = match committed {
                 Some(entry) => self.refuse_policy(desk, &before, entry.id)?,
                 None => Some("drafts.toml is gone from `main`".to_owned()),
@@ -343,8 +353,23 @@ impl Session {
                 return Ok(InForce { policy: before, bytes: believed, refusal, is_kept: true });
             }
         }
-        let policy = Policy::parse(policy::FILE, &String::from_utf8_lossy(&bytes))?;
+        let policy = self.policy_of_its_day(&bytes)?;
+        policy.holds_today(policy::FILE, &String::from_utf8_lossy(&bytes))?;
         Ok(InForce { policy, bytes, refusal: None, is_kept })
+    }
+
+    /// Reads a policy that was in force once.
+    ///
+    /// # Errors
+    /// As [`Policy::of_its_day`].
+    pub fn policy_of_its_day(&self, bytes: &[u8]) -> std::result::Result<Rc<Policy>, FileError> {
+        let mut policies = self.policies.borrow_mut();
+        if let Some((_, policy)) = policies.iter().find(|(known, _)| known == bytes) {
+            return Ok(Rc::clone(policy));
+        }
+        let policy = Rc::new(Policy::of_its_day(policy::FILE, &String::from_utf8_lossy(bytes))?);
+        policies.push((bytes.to_vec(), Rc::clone(&policy)));
+        Ok(policy)
     }
 
     /// Reads the policy that is committed, whether it is in force or not.

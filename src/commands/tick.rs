@@ -23,6 +23,7 @@ mod writing;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::rc::Rc;
 
 use jiff::Timestamp;
 
@@ -217,7 +218,7 @@ struct Tick<'s> {
     acquainted: OnceCell<likeness::Known>,
     /// The links that an answer may have whatever it answers, once there is one.
     own_links: OnceCell<links::Known>,
-    policy: Policy,
+    policy: Rc<Policy>,
     policy_bytes: Vec<u8>,
     brains: Brains<'s>,
     secrets: Secrets,
