@@ -133,34 +133,55 @@ static LITERALS: LazyLock<(Vec<String>, Vec<Beginning>)> = LazyLock::new(|| {
     (literals, beginnings)
 });
 
-/// The bytes of a process from which on the fastest search is worth the time that it takes to make.
-const MANY_BYTES: usize = 128 * 1024;
+/// The bytes of a process from which on an automaton is worth the time that it takes to make.
+const MANY_BYTES: usize = 64 * 1024;
 
-/// Returns a search for all beginnings; each finds the same.
-fn search(text: &str) -> &'static AhoCorasick {
-    static FEW: LazyLock<AhoCorasick> = LazyLock::new(|| built(AhoCorasickKind::ContiguousNFA));
-    static MANY: LazyLock<AhoCorasick> = LazyLock::new(|| built(AhoCorasickKind::DFA));
+/// Returns where which of the [`LITERALS`] stands, by where they end and then where they begin.
+fn beginnings(text: &str) -> Vec<(usize, usize)> {
     static LOOKED_AT: AtomicUsize = AtomicUsize::new(0);
     let before = LOOKED_AT.fetch_add(text.len(), Ordering::Relaxed);
-    if before.saturating_add(text.len()) < MANY_BYTES { &FEW } else { &MANY }
+    if before.saturating_add(text.len()) < MANY_BYTES { one_by_one(text) } else { all_at_once(text) }
 }
 
-fn built(kind: AhoCorasickKind) -> AhoCorasick {
-    let search = AhoCorasick::builder().kind(Some(kind)).build(&LITERALS.0);
-    search.expect("a few hundred short literals make a small search")
+/// Compares each literal that begins as the text goes on: a tick or a send of a few short texts is over before
+/// an automaton would be made.
+fn one_by_one(text: &str) -> Vec<(usize, usize)> {
+    static BY_FIRST: LazyLock<Vec<Vec<usize>>> = LazyLock::new(|| {
+        let mut by_first = vec![Vec::new(); 256];
+        for (index, literal) in LITERALS.0.iter().enumerate() {
+            by_first[usize::from(literal.as_bytes()[0])].push(index);
+        }
+        by_first
+    });
+    let (literals, text) = (&LITERALS.0, text.as_bytes());
+    let mut found = Vec::new();
+    for (start, first) in text.iter().enumerate() {
+        let stands = |index: &&usize| text[start..].starts_with(literals[**index].as_bytes());
+        found.extend(BY_FIRST[usize::from(*first)].iter().filter(stands).map(|index| (start, *index)));
+    }
+    found.sort_by_key(|(start, index)| (start + literals[*index].len(), *start, *index));
+    found
+}
+
+fn all_at_once(text: &str) -> Vec<(usize, usize)> {
+    static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
+        let search = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&LITERALS.0);
+        search.expect("a few hundred short literals make a small search")
+    });
+    SEARCH.find_overlapping_iter(text).map(|found| (found.start(), found.pattern().as_usize())).collect()
 }
 
 /// Finds shapes and assignments in a text as it stands.
 fn plain(text: &str) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut named = Vec::new();
-    for found in search(text).find_overlapping_iter(text) {
-        match LITERALS.1[found.pattern()] {
+    for (start, literal) in beginnings(text) {
+        match LITERALS.1[literal] {
             Beginning::Shape(index) => {
-                let hit = SHAPES[index].hit(index, text.as_bytes(), found.start());
+                let hit = SHAPES[index].hit(index, text.as_bytes(), start);
                 hits.extend(hit.map(|hit| whole_characters(text, hit)));
             }
-            Beginning::Name => named.extend(assignments::hit(text, found.start())),
+            Beginning::Name => named.extend(assignments::hit(text, start)),
         }
     }
     if !named.is_empty() {
@@ -243,11 +264,7 @@ mod tests {
     #[test]
     fn both_searches_find_the_same() {
         let texts = LITERALS.0.iter().map(|literal| format!("x{literal}x{literal}")).collect::<String>();
-        let [few, many] = [AhoCorasickKind::ContiguousNFA, AhoCorasickKind::DFA].map(|kind| {
-            let found = built(kind);
-            let found = found.find_overlapping_iter(&texts);
-            found.map(|found| (found.start(), found.pattern())).collect::<Vec<_>>()
-        });
+        let (few, many) = (one_by_one(&texts), all_at_once(&texts));
         assert!(few.len() >= 2 * LITERALS.0.len());
         assert_eq!(few, many);
     }
@@ -403,6 +420,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn both_searches_find_the_same_in_any_text(
+            parts in prop::collection::vec((0..LITERALS.0.len(), 0usize..4, "[a-zé世 :-]{0,2}"), 0..12)
+        ) {
+            // Beginnings of literals beside each other, so that one ends within another.
+            let text: String = parts.iter().map(|(index, cut, rest)| {
+                let literal = &LITERALS.0[*index];
+                let end = literal.floor_char_boundary(literal.len().saturating_sub(*cut));
+                format!("{}{rest}", &literal[..end])
+            }).collect();
+            prop_assert_eq!(one_by_one(&text), all_at_once(&text));
+        }
+
         #[test]
         fn any_text_can_be_scanned(text in "(password: |token=|://a:|sk-|[a-z0-9é世 .:=@\n]){0,20}") {
             let hits = scan(&text);
