@@ -168,7 +168,8 @@ impl Dispatcher<'_, '_, '_> {
         let stories = self.session.stories(&desk, &snapshot)?;
         let claimed =
             stories.iter().filter(|(_, story)| matches!(last_fact(story), Some(Fact::Claimed(_)))).count();
-        let mut budget = self.budget(&snapshot, &policy)?.saturating_sub(claimed);
+        // Asked for once there is something to claim: it reads an hour of the ledger.
+        let mut budget = None;
         let leaves = |(id, story): &&(DraftId, Vec<Entry>)| {
             next(desk.on_desk(id), story, &self.facts(story)).may_send()
         };
@@ -262,7 +263,11 @@ impl Dispatcher<'_, '_, '_> {
                     Stands::Unknown(what) => self.tell(id, story, what),
                 },
                 Step::Claim { blob, generation } => {
-                    claims.extend(self.claim_note(&case(blob, true), generation, &mut budget)?);
+                    let left = match &mut budget {
+                        Some(left) => left,
+                        none => none.insert(self.budget(&snapshot, &policy)?.saturating_sub(claimed)),
+                    };
+                    claims.extend(self.claim_note(&case(blob, true), generation, left)?);
                 }
                 Step::Clear { blob } => {
                     if let Some(file) = desk.find(id) {
