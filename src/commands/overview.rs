@@ -7,20 +7,24 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::here::{self, Here};
 use super::judgement::{self, Case, Stop};
+use super::limit::Left;
 use super::links::{self, OwnWords};
 use super::secrets::{self, Make};
+use super::strays::Strays;
 use super::wire::Connectors;
-use super::{Context, Result, Session, limit, strays};
+use super::{Context, Result, Session, strays};
 use crate::delivery::{Facts, OnDesk, Step, Waiting, next, waits_for};
 use crate::desk::{Desk, DeskFile};
 use crate::draft::{Draft, Status};
 use crate::entry::{Drafted, Entry, Fact, drafted};
 use crate::error::FileError;
 use crate::git::objects::blob_id;
+use crate::guard::Secrets;
 use crate::id::{DraftId, ObjectId};
+use crate::ledger::Snapshot;
 use crate::outgoing::Capabilities;
 use crate::plan::Tier;
-use crate::policy;
+use crate::policy::{self, Policy};
 
 /// Where a draft stands, in the order in which `status` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,46 +118,91 @@ impl Item {
 
 /// Returns every draft that is not finished, by place and then by age.
 pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<Item>> {
-    let snapshot = crate::ledger::Snapshot::of(&session.repository)?;
-    let connectors = Connectors::new(&session.wiring, context);
-    let facts = |story: &[Entry]| Facts {
-        now: context.now(),
-        host: context.host(),
-        capabilities: Capabilities { dedupes: true, can_find: true },
-        rehearses: drafted(story)
-            .and_then(|origin| connectors.transport_of(origin))
-            .is_some_and(|transport| connectors.rehearses(&transport)),
-    };
-    let policy = session.believed_policy();
-    let own = OwnWords::at(&session.repository, desk.tip);
-    // Read when the first approval is looked at.
-    let mut secrets = None;
-    let mut items = Vec::new();
-    // Looked for only where a file is gone, which may have been moved.
-    let mut strays = None;
-    let top = here::top(session)?;
+    let snapshot = Snapshot::of(&session.repository)?;
     let stories = session.stories(desk, &snapshot)?;
-    let mut limit = None;
+    let mut overview = Overview {
+        context,
+        session,
+        desk,
+        snapshot: &snapshot,
+        stories: &stories,
+        connectors: Connectors::new(&session.wiring, context),
+        policy: session.believed_policy(),
+        own: OwnWords::at(&session.repository, desk.tip),
+        top: here::top(session)?,
+        secrets: None,
+        strays: None,
+        limit: None,
+    };
+    let mut items = Vec::new();
     for (id, story) in &stories {
-        let (id, mut notes) = (id.clone(), Vec::new());
-        let on_desk = desk.on_desk(&id);
-        let file = desk.find(&id);
-        let origin = drafted(story).cloned();
-        let mut path = file
-            .map(|file| file.path.clone())
-            .or_else(|| origin.as_ref().map(|origin| origin.path.clone()))
-            .unwrap_or_default();
-        let mut draft = file.and_then(|file| file.draft.as_ref().ok()).cloned();
-        let landed = origin.as_ref().map(|origin| origin.blob);
-        let mut is_as_drafted = landed.is_some() && landed == file.map(|file| file.blob);
-        let mut error = file.and_then(|file| file.draft.as_ref().err()).cloned();
-        let step = next(on_desk, story, &facts(story));
-        let mut later = None;
-        if let Step::Until(until) = step {
-            later = Some((until, waits_for(story, &facts(story))));
+        items.extend(overview.item(id, story)?);
+    }
+    items.sort_by(|a, b| (a.place, a.since, &a.id).cmp(&(b.place, b.since, &b.id)));
+    Ok(items)
+}
+
+/// What all drafts are looked at with.
+struct Overview<'o> {
+    context: &'o Context,
+    session: &'o Session,
+    desk: &'o Desk,
+    snapshot: &'o Snapshot<'o>,
+    stories: &'o [(DraftId, Vec<Entry>)],
+    connectors: Connectors<'o>,
+    policy: Option<Policy>,
+    own: OwnWords<'o>,
+    /// The worktree, where it is on `main`.
+    top: Option<&'o Path>,
+    /// Read when the first approval is looked at.
+    secrets: Option<Secrets>,
+    /// Looked for only where a file is gone, which may have been moved.
+    strays: Option<Strays>,
+    /// Counted when the first approval may be sent.
+    limit: Option<Left>,
+}
+
+impl Overview<'_> {
+    /// Returns what there is to know of a draft; nothing where it is finished.
+    fn item(&mut self, id: &DraftId, story: &[Entry]) -> Result<Option<Item>> {
+        let step = next(self.desk.on_desk(id), story, &self.facts(story));
+        let Some(mut item) = self.on_main(id, story, &step) else { return Ok(None) };
+        let is_changed = self.look_here(&mut item)?;
+        self.tell_a_refusal(&mut item);
+        self.judge(&mut item, story, &step)?;
+        if item.draft.is_none()
+            && item.place == Place::Parked
+            && let Some(bytes) = self.snapshot.file(id, "drafted", "md")?
+        {
+            item.draft = Draft::parse(&item.path, &String::from_utf8_lossy(&bytes)).ok();
         }
-        let mut place = match step {
-            Step::Done => continue,
+        let landed = item.origin.as_ref().map(|origin| origin.blob);
+        // In what the machine wrote, a person has added nothing.
+        if is_changed || landed.is_none() || landed != self.desk.find(id).map(|file| file.blob) {
+            item.links = self.links(&item)?;
+        }
+        Ok(Some(item))
+    }
+
+    fn facts(&self, story: &[Entry]) -> Facts {
+        let transport = drafted(story).and_then(|origin| self.connectors.transport_of(origin));
+        Facts {
+            now: self.context.now(),
+            host: self.context.host(),
+            capabilities: Capabilities { dedupes: true, can_find: true },
+            rehearses: transport.is_some_and(|transport| self.connectors.rehearses(&transport)),
+        }
+    }
+
+    /// Says where a draft stands by what is committed and noted.
+    fn on_main(&self, id: &DraftId, story: &[Entry], step: &Step) -> Option<Item> {
+        let file = self.desk.find(id);
+        let origin = drafted(story).cloned();
+        let path = file.map(|file| &file.path).or(origin.as_ref().map(|origin| &origin.path));
+        let path = path.cloned().unwrap_or_default();
+        let mut notes = Vec::new();
+        let place = match step {
+            Step::Done => return None,
             Step::JudgeRemoval => Place::Parked,
             Step::Wait(Waiting::Decision) => Place::Waiting,
             Step::Wait(Waiting::Resolve) | Step::NoteUnsure => Place::Unsure,
@@ -161,158 +210,176 @@ pub fn items(context: &Context, session: &Session, desk: &Desk) -> Result<Vec<It
             Step::Wait(Waiting::Rehearsed) => Place::Rehearsed,
             Step::Wait(Waiting::EditedAfter) => Place::EditedAfter,
             Step::Wait(Waiting::NoMemory | Waiting::Unreadable) => Place::Unclear,
-            Step::Withdraw if on_desk == OnDesk::Absent => Place::Parked,
+            Step::Withdraw if self.desk.on_desk(id) == OnDesk::Absent => Place::Parked,
             Step::Withdraw => Place::Waiting,
             Step::Until(_) | Step::Claim { .. } | Step::Send { .. } | Step::Ask { .. } | Step::Resend => {
                 Place::Approved
             }
-            Step::Clear { .. } => match (top, file) {
+            Step::Clear { .. } => match (self.top, file) {
                 (Some(top), Some(file)) if is_changed(top, file) => {
                     notes.push(format!("what you wrote since is only in {}", file.path));
                     Place::EditedAfter
                 }
-                _ => continue,
+                _ => return None,
             },
         };
-        if place == Place::Unclear && error.is_none() {
-            error = Some(strays::unknown(&path));
-        }
-        let (before, mut changed, mut apart) = (place, None, None);
-        if let (Some(top), Some(file)) = (top, file)
-            && matches!(place, Place::Waiting | Place::Stopped | Place::Rehearsed)
-        {
-            match here::look(top, &file.path, file.blob) {
-                Here::Same => {}
-                Here::Gone => place = Place::RemovedHere,
-                Here::Changed(text) => changed = Some((file.path.clone(), text)),
-            }
-            path.clone_from(&file.path);
-            if place == Place::RemovedHere {
-                let strays = match &mut strays {
-                    Some(strays) => strays,
-                    None => strays.insert(strays::look(session, desk, &snapshot)?),
-                };
-                changed = strays.moved.remove(&id);
-            }
-            let lies_here = match &changed {
-                Some((_, text)) => Some(blob_id(text.as_bytes())),
-                None => Some(file.blob).filter(|_| place != Place::RemovedHere),
-            };
-            let at = changed.as_ref().map_or(&path, |(moved, _)| moved);
-            apart = here::apart(file.blob, here::staged(session, at), lies_here);
-        }
-        if let Some((here, text)) = changed {
-            is_as_drafted = false;
-            match Draft::parse(&here, &text) {
-                Ok(changed) => {
-                    let is_approved = changed.status == Status::Approved;
-                    place = if is_approved { Place::ApprovedHere } else { before };
-                    draft = Some(changed);
-                }
-                Err(wrong) => {
-                    place = Place::Unclear;
-                    error = Some(wrong);
-                }
-            }
-            path = here;
-        }
-        if let Some((staged, said)) = apart {
-            notes.push(said.to_owned());
-            let bytes = session.repository.read(staged)?;
-            let staged = Draft::parse(&path, &String::from_utf8_lossy(&bytes)).ok();
-            if let Some(staged) = staged.filter(|staged| staged.status == Status::Approved)
-                && place != Place::Unclear
-            {
-                place = Place::ApprovedHere;
-                draft = Some(staged);
-            }
-        }
-        if let (Place::ApprovedHere, Some(draft), Some(policy)) = (place, &draft, &policy)
-            && let Some(finding) = policy::obstacles(policy, draft).first()
-        {
-            notes.push(format!("\"git commit\" refuses it: {finding}"));
-        }
-        let (mut held, mut signer, mut approval) = (None, None, None);
-        if let (Place::Approved, OnDesk::Approved(blob), Some(policy)) = (place, on_desk, &policy) {
-            let secrets = match &mut secrets {
-                Some(secrets) => secrets,
-                none => none.insert(secrets::load(context, session, Make::No)?),
-            };
-            let case = Case {
-                context,
-                session,
-                secrets,
-                desk,
-                snapshot: &snapshot,
-                policy,
-                own: &own,
-                id: &id,
-                story,
-                blob,
-                // Looking must not start an undo window.
-                waits: false,
-            };
-            match judgement::judge(&case) {
-                Ok(claimed) => {
-                    later = later.or_else(|| waits(&case, draft.as_ref(), claimed.commit));
-                    if later.is_none() && matches!(step, Step::Claim { .. }) {
-                        let limit = match &mut limit {
-                            Some(limit) => limit,
-                            none => {
-                                none.insert(limit::Left::of(context, session, &snapshot, policy, &stories)?)
-                            }
-                        };
-                        later = limit.take().map(|until| (until, judgement::LIMIT.to_owned()));
-                    }
-                    approval = Some(claimed.commit);
-                    signer = claimed.signer;
-                }
-                Err(Stop::Held { why, .. } | Stop::Unread { why, .. }) => {
-                    place = Place::Held;
-                    held = Some(why);
-                }
-                Err(Stop::Later { .. }) => {}
-            }
-        }
-        if draft.is_none()
-            && place == Place::Parked
-            && let Some(bytes) = snapshot.file(&id, "drafted", "md")?
-        {
-            draft = Draft::parse(&path, &String::from_utf8_lossy(&bytes)).ok();
-        }
-        let outside = match (&draft, &policy) {
-            // In what the machine wrote, a person has added nothing.
-            (Some(draft), Some(policy))
-                if !is_as_drafted
-                    && matches!(
-                        place,
-                        Place::ApprovedHere | Place::Approved | Place::Held | Place::Waiting
-                    ) =>
-            {
-                links::outside(&own, &snapshot, &[policy], draft)?
-            }
-            _ => Vec::new(),
+        let read = file.map(|file| file.draft.clone()).transpose();
+        let (draft, error) = match read {
+            Ok(draft) => (draft, (place == Place::Unclear).then(|| strays::unknown(&path))),
+            Err(error) => (None, Some(error)),
         };
-        let since = story.iter().find(|entry| matches!(entry.fact, Fact::Drafted(_))).map(|entry| entry.at);
-        items.push(Item {
-            id,
+        let later = match step {
+            Step::Until(until) => Some((*until, waits_for(story, &self.facts(story)))),
+            _ => None,
+        };
+        Some(Item {
+            id: id.clone(),
             place,
             path,
             draft,
             origin,
             last: story.last().cloned(),
             error,
-            held,
+            held: None,
             notes,
-            approval,
-            links: outside.iter().map(links::said).collect(),
-            signer,
+            approval: None,
+            links: Vec::new(),
+            signer: None,
             later,
-            since,
-        });
+            since: story.iter().find(|entry| matches!(entry.fact, Fact::Drafted(_))).map(|entry| entry.at),
+        })
     }
-    items.sort_by(|a, b| (a.place, a.since, &a.id).cmp(&(b.place, b.since, &b.id)));
-    Ok(items)
+
+    /// Looks at what lies in the worktree and in the index, and tells whether another text than the committed
+    /// one lies here.
+    fn look_here(&mut self, item: &mut Item) -> Result<bool> {
+        let (Some(top), Some(file)) = (self.top, self.desk.find(&item.id)) else { return Ok(false) };
+        if !matches!(item.place, Place::Waiting | Place::Stopped | Place::Rehearsed) {
+            return Ok(false);
+        }
+        let (before, mut changed) = (item.place, None);
+        match here::look(top, &file.path, file.blob) {
+            Here::Same => {}
+            Here::Gone => item.place = Place::RemovedHere,
+            Here::Changed(text) => changed = Some((file.path.clone(), text)),
+        }
+        if item.place == Place::RemovedHere {
+            let strays = match &mut self.strays {
+                Some(strays) => strays,
+                none => none.insert(strays::look(self.session, self.desk, self.snapshot)?),
+            };
+            changed = strays.moved.remove(&item.id);
+        }
+        let lies_here = match &changed {
+            Some((_, text)) => Some(blob_id(text.as_bytes())),
+            None => Some(file.blob).filter(|_| item.place != Place::RemovedHere),
+        };
+        let at = changed.as_ref().map_or(&file.path, |(moved, _)| moved);
+        let apart = here::apart(file.blob, here::staged(self.session, at), lies_here);
+        let is_changed = changed.is_some();
+        if let Some((path, text)) = changed {
+            match Draft::parse(&path, &text) {
+                Ok(draft) => {
+                    let is_approved = draft.status == Status::Approved;
+                    item.place = if is_approved { Place::ApprovedHere } else { before };
+                    item.draft = Some(draft);
+                }
+                Err(error) => {
+                    item.place = Place::Unclear;
+                    item.error = Some(error);
+                }
+            }
+            item.path = path;
+        }
+        if let Some((staged, said)) = apart {
+            item.notes.push(said.to_owned());
+            let bytes = self.session.repository.read(staged)?;
+            let staged = Draft::parse(&item.path, &String::from_utf8_lossy(&bytes)).ok();
+            if let Some(staged) = staged.filter(|staged| staged.status == Status::Approved)
+                && item.place != Place::Unclear
+            {
+                item.place = Place::ApprovedHere;
+                item.draft = Some(staged);
+            }
+        }
+        Ok(is_changed)
+    }
+
+    /// Says what the hook will say of an approval that is not committed yet.
+    fn tell_a_refusal(&self, item: &mut Item) {
+        if let (Place::ApprovedHere, Some(draft), Some(policy)) = (item.place, &item.draft, &self.policy)
+            && let Some(finding) = policy::obstacles(policy, draft).first()
+        {
+            item.notes.push(format!("\"git commit\" refuses it: {finding}"));
+        }
+    }
+
+    /// Judges an approval on `main` as the sender will.
+    fn judge(&mut self, item: &mut Item, story: &[Entry], step: &Step) -> Result<()> {
+        let on_desk = self.desk.on_desk(&item.id);
+        let (Place::Approved, OnDesk::Approved(blob), Some(policy)) = (item.place, on_desk, &self.policy)
+        else {
+            return Ok(());
+        };
+        let secrets = match &mut self.secrets {
+            Some(secrets) => secrets,
+            none => none.insert(secrets::load(self.context, self.session, Make::No)?),
+        };
+        let case = Case {
+            context: self.context,
+            session: self.session,
+            secrets,
+            desk: self.desk,
+            snapshot: self.snapshot,
+            policy,
+            own: &self.own,
+            id: &item.id,
+            story,
+            blob,
+            // Looking must not start an undo window.
+            waits: false,
+        };
+        match judgement::judge(&case) {
+            Ok(claimed) => {
+                let waits = || waits(&case, item.draft.as_ref(), claimed.commit);
+                item.later = item.later.take().or_else(waits);
+                if item.later.is_none() && matches!(step, Step::Claim { .. }) {
+                    let limit = match &mut self.limit {
+                        Some(limit) => limit,
+                        none => none.insert(Left::of(
+                            self.context,
+                            self.session,
+                            self.snapshot,
+                            policy,
+                            self.stories,
+                        )?),
+                    };
+                    item.later = limit.take().map(|until| (until, judgement::LIMIT.to_owned()));
+                }
+                item.approval = Some(claimed.commit);
+                item.signer = claimed.signer;
+            }
+            Err(Stop::Held { why, .. } | Stop::Unread { why, .. }) => {
+                item.place = Place::Held;
+                item.held = Some(why);
+            }
+            Err(Stop::Later { .. }) => {}
+        }
+        Ok(())
+    }
+
+    /// Names the links that a person added to what may still be sent.
+    fn links(&self, item: &Item) -> Result<Vec<String>> {
+        let may_go =
+            matches!(item.place, Place::ApprovedHere | Place::Approved | Place::Held | Place::Waiting);
+        let outside = match (&item.draft, &self.policy) {
+            (Some(draft), Some(policy)) if may_go => {
+                links::outside(&self.own, self.snapshot, &[policy], draft)?
+            }
+            _ => Vec::new(),
+        };
+        Ok(outside.iter().map(links::said).collect())
+    }
 }
 
 /// Returns until when an approval that nothing forbids is not sent, and why.
