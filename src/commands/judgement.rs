@@ -147,7 +147,7 @@ pub fn judge(case: &Case<'_>) -> Result<Claimed, Stop> {
     let (origin, file) = known(case)?;
     if outlived(case.story, &file.path).is_some() {
         return Err(Stop::held(
-            "it was about to be drafted anew as it was approved",
+            "it was about to be redrafted as it was approved",
             "nothing is lost: the next `git drafts send` sends it",
         ));
     }

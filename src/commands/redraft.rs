@@ -73,7 +73,7 @@ pub async fn run(context: &Context, options: &Options) -> Result<Exit> {
             "look at it once more; what you have approved goes with `git drafts send`",
         ));
     }
-    tracing::info!(draft = %id, brain, "drafted anew");
+    tracing::info!(draft = %id, brain, "redrafted");
     tell(context, &id, &draft);
     Ok(Exit::Done)
 }

@@ -261,9 +261,22 @@ fn syntax(message: &str, place: &Place<'_>) -> Words {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+
+    #[test]
+    fn the_words_that_are_known_are_those_of_plans() {
+        use crate::plan::{Action, Gate, Tier};
+
+        let tiers = Tier::ALL.map(Tier::as_str).to_vec();
+        // Nobody is told of a gate that is refused.
+        let gates = Gate::ALL.into_iter().filter(|gate| *gate != Gate::Auto).map(Gate::as_str).collect();
+        let actions = Action::ALL.map(Action::as_str).to_vec();
+        for ((kind, known), words) in KINDS.into_iter().zip([tiers, gates, actions]) {
+            assert_eq!(BTreeSet::from_iter(known.iter().copied()), BTreeSet::from_iter(words), "{kind}");
+        }
+    }
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
