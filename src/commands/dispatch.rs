@@ -23,7 +23,7 @@ use super::links::OwnWords;
 use super::pause::{self, Paused};
 use super::settle::{self, entry_after, subject};
 use super::wire::{Connectors, Tail};
-use super::{Context, Result, Session, strays};
+use super::{Context, Result, Session, limit, strays};
 use crate::connector::ConnectorError;
 use crate::delivery::{Facts, OnDesk, Step, Waiting, busy_until, newer, next, waits_for};
 use crate::desk::Desk;
@@ -322,6 +322,11 @@ impl Dispatcher<'_, '_, '_> {
     fn claim_note(&mut self, case: &Case<'_>, generation: u32, budget: &mut usize) -> Result<Option<Note>> {
         let (id, story) = (case.id, case.story);
         let claimed = match judgement::judge(case) {
+            Ok(_) if limit::per_hour(self.session, case.policy) == 0 => {
+                let (why, hint) = (limit::NONE.to_owned(), Some(limit::NONE_HINT.to_owned()));
+                self.tell(id, story, What::Held { why, hint });
+                return Ok(None);
+            }
             Ok(_) if *budget == 0 => {
                 let until = self.context.now() + LIMIT_AGAIN;
                 self.later(id, story, until, judgement::LIMIT);
@@ -665,8 +670,7 @@ impl Dispatcher<'_, '_, '_> {
     fn budget(&self, snapshot: &Snapshot<'_>, policy: &Policy) -> Result<usize> {
         let now = self.context.now();
         let sent = snapshot.sends_since(now - SignedDuration::from_hours(1))?.len();
-        let most = policy.sends_per_hour_max.min(self.session.wiring.limits.sends_per_hour_max);
-        Ok(most.saturating_sub(sent))
+        Ok(limit::per_hour(self.session, policy).saturating_sub(sent))
     }
 
     fn facts(&self, story: &[Entry]) -> Facts {

@@ -1,6 +1,6 @@
-//! Says when the limit of sends per hour lets the next approvals go.
+//! The limit of sends per hour, and when it lets the next approvals go.
 //!
-//! It is for words only: the sender counts for itself.
+//! The times are for words only: the sender counts for itself.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,6 +12,17 @@ use crate::policy::Policy;
 
 /// The time that the limit is about.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Why nothing goes where nothing ever will.
+pub const NONE: &str = "`sends_per_hour_max` is 0, so nothing is sent";
+
+/// What to do about that.
+pub const NONE_HINT: &str = "raise it under [limits] in drafts.toml and in the wiring, whichever says 0";
+
+/// Returns how many sends there may be in any hour: the policy and the wiring both say so, and the stricter wins.
+pub fn per_hour(session: &Session, policy: &Policy) -> usize {
+    policy.sends_per_hour_max.min(session.wiring.limits.sends_per_hour_max)
+}
 
 /// What the limit leaves.
 pub struct Left {
@@ -35,7 +46,7 @@ impl Left {
         let now = context.now();
         let mut began = snapshot.sends_since(now - HOUR)?;
         began.sort_unstable();
-        let most = policy.sends_per_hour_max.min(session.wiring.limits.sends_per_hour_max);
+        let most = per_hour(session, policy);
         let is_claimed =
             |story: &[Entry]| matches!(story.last().map(|last| &last.fact), Some(Fact::Claimed(_)));
         let ahead = stories.iter().filter(|(_, story)| is_claimed(story)).count();

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::here::{self, Here};
 use super::judgement::{self, Case, Stop};
-use super::limit::Left;
+use super::limit::{self, Left};
 use super::links::{self, OwnWords};
 use super::secrets::{self, Make};
 use super::strays::Strays;
@@ -339,11 +339,16 @@ impl Overview<'_> {
             // Looking must not start an undo window.
             waits: false,
         };
+        let is_claimed_next = matches!(step, Step::Claim { .. });
         match judgement::judge(&case) {
+            Ok(_) if is_claimed_next && limit::per_hour(self.session, policy) == 0 => {
+                item.place = Place::Held;
+                item.held = Some(limit::NONE.to_owned());
+            }
             Ok(claimed) => {
                 let waits = || waits(&case, item.draft.as_ref(), claimed.commit);
                 item.later = item.later.take().or_else(waits);
-                if item.later.is_none() && matches!(step, Step::Claim { .. }) {
+                if item.later.is_none() && is_claimed_next {
                     let limit = match &mut self.limit {
                         Some(limit) => limit,
                         none => none.insert(Left::of(

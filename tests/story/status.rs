@@ -121,3 +121,20 @@ fn an_approval_that_the_limit_holds_back_says_until_when() {
     let said = said.says("not before Fri 20 Nov 13:00:00: the limit of sends per hour is reached");
     said.says("not before Fri 20 Nov 13:20:00: the limit of sends per hour is reached");
 }
+
+#[test]
+fn a_limit_of_no_sends_promises_no_time() {
+    let desk = Desk::new();
+    desk.commit_file("drafts.toml", "version = 1\n[limits]\nsends_per_hour_max = 0\n");
+    desk.with_mail("Where do I find my invoice?").tick();
+    desk.approve("invoice");
+    desk.commit("yes");
+    let why = "`sends_per_hour_max` is 0, so nothing is sent";
+    desk.drafts(&["send"]).succeeds().says(why).says("raise it under [limits]");
+    let status = desk.drafts(&["status"]).succeeds().says(why);
+    assert!(!status.out.contains("not before"), "{}", status.out);
+    assert!(desk.sent().is_empty());
+    desk.commit_file("drafts.toml", "version = 1\n[limits]\nsends_per_hour_max = 5\n");
+    desk.drafts(&["send"]).succeeds();
+    assert_eq!(desk.sent().len(), 1);
+}
