@@ -719,7 +719,13 @@ mod tests {
         assert_eq!(offers("--color = "), "auto always never");
         assert_eq!(offers("completions "), "bash zsh fish");
         assert_eq!(offers("status -").split(' ').next(), Some("--json"));
-        assert!(offers("status -").contains("--config"));
+        assert_eq!(offers("status -").matches("--config").count(), 1);
+        assert_eq!(offers("help "), offers(""));
+        assert_eq!(offers("help schedule "), offers("schedule "));
+        assert!(offers("schedule ").starts_with("install status remove"));
+        for line in ["help schedule install ", "help schedule no ", "help send ", "help no "] {
+            assert_eq!(offers(line), "", "{line}");
+        }
         for line in ["-C ", "--config ", "send --to-dir ", "man ", "init "] {
             assert_eq!(offers(line), "files", "{line}");
         }

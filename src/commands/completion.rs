@@ -128,6 +128,7 @@ pub fn offered(program: &Command, words: &[String]) -> String {
 /// Reads the words up to the cursor as the program would read them.
 fn place(program: &Command, words: &[String]) -> Place {
     let mut command = program;
+    let mut topic: Option<&Command> = None;
     let mut positional = 0;
     let mut only_positional = false;
     let mut wanting: Option<&Arg> = None;
@@ -158,9 +159,15 @@ fn place(program: &Command, words: &[String]) -> Place {
                     None => {}
                 }
             }
-        } else if let Some(found) = command.find_subcommand(word) {
-            command = found;
+        } else if let Some(found) = topic.unwrap_or(command).find_subcommand(word) {
             positional = 0;
+            if topic.is_some() {
+                topic = Some(found);
+            } else {
+                // What is deferred has no commands of its own below `help`, so they are looked up beside it.
+                topic = (found.get_name() == "help").then_some(command);
+                command = found;
+            }
         } else {
             positional += 1;
         }
@@ -168,8 +175,10 @@ fn place(program: &Command, words: &[String]) -> Place {
     let offer = match wanting {
         Some(option) => values(option),
         None if current.starts_with('-') && !only_positional => options(program, command),
-        None if command.has_subcommands() && positional == 0 => subcommands(command),
-        None if command.has_subcommands() => Offer::Words(Vec::new()),
+        None if topic.unwrap_or(command).has_subcommands() && positional == 0 => {
+            subcommands(topic.unwrap_or(command))
+        }
+        None if topic.is_some() || command.has_subcommands() => Offer::Words(Vec::new()),
         None => {
             let arguments: Vec<&Arg> = command.get_positionals().collect();
             match arguments.get(positional).or(arguments.last().filter(|last| is_list(last))) {
