@@ -306,10 +306,11 @@ impl Repository {
     /// Returns the name and the address of whoever moves a branch, for its log.
     fn log_name(&self) -> (&str, &str) {
         let (name, email) = self.log_name.get_or_init(|| {
-            let who = self.inner.signature().ok();
-            let who = who.as_ref().and_then(|who| Some((who.name().ok()?, who.email().ok()?)));
-            let (name, email) = who.unwrap_or(("unknown", "unknown"));
-            (name.to_owned(), email.to_owned())
+            let readable = |bytes| String::from_utf8_lossy(bytes).into_owned();
+            match self.inner.signature() {
+                Ok(who) => (readable(who.name_bytes()), readable(who.email_bytes())),
+                Err(_) => ("unknown".to_owned(), "unknown".to_owned()),
+            }
         });
         (name, email)
     }

@@ -268,6 +268,21 @@ mod tests {
     }
 
     #[test]
+    fn a_log_names_whoever_has_a_name() {
+        let names = |name: &[u8]| {
+            let bed = Bed::new();
+            let config = [&b"[user]\n\tname = "[..], name, b"\n\temail = jorg@example.com\n"].concat();
+            fs::write(bed.path("config"), config).unwrap();
+            let again = Repository::open(bed.repository.place()).unwrap();
+            let (name, email) = again.log_name();
+            format!("{name} <{email}>")
+        };
+        assert_eq!(names(b"J\xf6rg"), "J\u{fffd}rg <jorg@example.com>");
+        assert_eq!(names("Jörg".as_bytes()), "Jörg <jorg@example.com>");
+        assert_eq!(names(b"\"<>\""), "unknown <unknown>");
+    }
+
+    #[test]
     fn a_packed_branch_moves() {
         let bed = Bed::new();
         bed.git(&["pack-refs", "--all"]);
