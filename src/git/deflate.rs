@@ -6,8 +6,12 @@ use std::io::{self, Write};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
-/// Up to this many bytes a file takes as much of the disk whether it is compressed or not.
+/// The bytes of a block of the disk: up to one, a file takes as much whether it is compressed or not.
 const BLOCK: usize = 4096;
+
+/// The bytes that a stream has beside what it keeps as it is: two at its head, five of a stored block, and a
+/// checksum.
+const FRAME: usize = 11;
 
 /// Returns the parts as one compressed stream, for a pack.
 pub(super) fn for_pack(parts: &[&[u8]]) -> io::Result<Vec<u8>> {
@@ -22,7 +26,7 @@ pub(super) fn for_file(parts: &[&[u8]]) -> io::Result<Vec<u8>> {
     thread_local! {
         static STORED: Encoder = encoder(Compression::none());
     }
-    if parts.iter().map(|part| part.len()).sum::<usize>() > BLOCK {
+    if parts.iter().map(|part| part.len()).sum::<usize>() > BLOCK - FRAME {
         return for_pack(parts);
     }
     STORED.with_borrow_mut(|encoder| stream(encoder, parts))
@@ -62,6 +66,17 @@ mod tests {
                 assert_eq!(back, parts.concat());
             }
             assert_eq!(stream(&[b"blob 5\0again"]).unwrap(), first);
+        }
+    }
+
+    #[test]
+    fn what_is_not_compressed_takes_no_block_more() {
+        for length in [0, 1, BLOCK - FRAME] {
+            let kept = for_file(&[&b"blob"[..length.min(4)], &vec![b'x'; length - length.min(4)]]).unwrap();
+            assert_eq!(kept.len(), length + FRAME);
+        }
+        for length in [BLOCK - FRAME + 1, BLOCK, BLOCK + 1] {
+            assert!(for_file(&[&vec![b'x'; length]]).unwrap().len() < 100, "{length}");
         }
     }
 }

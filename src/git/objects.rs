@@ -337,6 +337,42 @@ mod tests {
     }
 
     #[test]
+    fn git_and_libgit2_read_objects_of_every_size() {
+        let noise = |size: u32| (0..size).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let sizes = [0, 1, 63, 64, 4074, 4075, 4076, 4095, 4096, 4097, 32_768, 65_536, 100_000, 300_000];
+        let contents: Vec<Vec<u8>> = sizes.into_iter().map(noise).collect();
+        // As files of their own, and as a pack.
+        for others in [0, LOOSE_MAX] {
+            let folder = tempfile::tempdir().unwrap();
+            let repository = Repository::init(folder.path()).unwrap();
+            let mut batch = Batch::new(&repository);
+            let blobs: Vec<ObjectId> = contents.iter().map(|content| batch.blob(content)).collect();
+            for n in 0..others {
+                batch.blob(format!("draft {n}").as_bytes());
+            }
+            let _written = batch.write().unwrap();
+            let git = |arguments: &[&str]| {
+                let output = repository.command().args(arguments).output().unwrap();
+                assert!(output.status.success(), "{output:?}");
+                output.stdout
+            };
+            let look = || {
+                let opened = Repository::open(folder.path()).unwrap();
+                for (blob, content) in blobs.iter().zip(&contents) {
+                    assert!(opened.read(*blob).unwrap() == *content, "libgit2: {}", content.len());
+                    let read = git(&["cat-file", "blob", &blob.to_string()]);
+                    assert!(read == *content, "git: {}", content.len());
+                }
+                git(&["fsck", "--strict", "--no-dangling"]);
+            };
+            look();
+            git(&["repack", "-adq", "--keep-unreachable"]);
+            git(&["prune-packed"]);
+            look();
+        }
+    }
+
+    #[test]
     fn a_repack_takes_nothing_away_before_a_branch_leads_to_it() {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::init(folder.path()).unwrap();
