@@ -203,6 +203,16 @@ fn a_policy_or_a_catalogue_that_cannot_be_read_is_not_committed() {
 }
 
 #[test]
+fn nothing_is_sent_under_a_policy_that_denies_what_nobody_is_called() {
+    let desk = with_answer();
+    fs::write(desk.path("drafts.toml"), "version = 1\n[recipients]\ndeny = [\"rival @example.org\"]\n")
+        .unwrap();
+    desk.approve("invoice").commit_quietly("yes");
+    desk.drafts(&["send"]).fails(128).says("drafts.toml:3: `rival @example.org` matches no address");
+    assert_eq!(desk.sent(), []);
+}
+
+#[test]
 fn what_is_no_plain_file_in_the_place_of_a_draft_is_not_opened() {
     let desk = with_answer();
     let file = desk.draft("invoice");
