@@ -225,12 +225,12 @@ pub struct Repository {
     /// Who stands in the logs of branches: name and address.
     log_name: OnceCell<(String, String)>,
     /// Small objects that were read, which never change; libgit2 reads a blob anew each time.
-    read: RefCell<HashMap<ObjectId, Vec<u8>>>,
+    remembered: RefCell<HashMap<ObjectId, Vec<u8>>>,
 }
 
-/// How many objects are remembered, and up to which size in bytes.
-const READ_MAX: usize = 256;
-const READ_BYTES_MAX: usize = 16 * 1024;
+/// How many objects are remembered, and up to which size in bytes: the first ones, and none makes room.
+const REMEMBERED_MAX: usize = 256;
+const REMEMBERED_BYTES_MAX: usize = 16 * 1024;
 
 impl Repository {
     /// Opens the repository of exactly this worktree or bare folder; a linked worktree stands for the
@@ -256,7 +256,14 @@ impl Repository {
         let common = plain(inner.commondir());
         let worktree = inner.workdir().map(plain);
         let linked = linked.as_deref().map(plain);
-        Ok(Self { inner, common, worktree, linked, log_name: OnceCell::new(), read: RefCell::default() })
+        Ok(Self {
+            inner,
+            common,
+            worktree,
+            linked,
+            log_name: OnceCell::new(),
+            remembered: RefCell::default(),
+        })
     }
 
     /// Tells whether there is a repository in this folder, and not only what a power cut left of its making.
@@ -406,15 +413,15 @@ impl Repository {
 
     /// Reads the raw bytes of an object: a blob's content, a commit with its signature.
     pub fn read(&self, id: ObjectId) -> Result<Vec<u8>> {
-        if let Some(bytes) = self.read.borrow().get(&id) {
+        if let Some(bytes) = self.remembered.borrow().get(&id) {
             return Ok(bytes.clone());
         }
         let odb = self.inner.odb().map_err(|error| unreadable("the object database", &error))?;
         let object = odb.read(to_oid(id)).map_err(|error| unreadable_id("object", id, &error))?;
         let bytes = object.data().to_vec();
-        let mut read = self.read.borrow_mut();
-        if read.len() < READ_MAX && bytes.len() <= READ_BYTES_MAX {
-            read.insert(id, bytes.clone());
+        let mut remembered = self.remembered.borrow_mut();
+        if remembered.len() < REMEMBERED_MAX && bytes.len() <= REMEMBERED_BYTES_MAX {
+            remembered.insert(id, bytes.clone());
         }
         Ok(bytes)
     }

@@ -373,6 +373,24 @@ mod tests {
     }
 
     #[test]
+    fn small_objects_are_remembered_and_no_more_than_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::init(folder.path()).unwrap();
+        let mut batch = Batch::new(&repository);
+        let (small, large) = (batch.blob(&[b'x'; 16 * 1024]), batch.blob(&[b'x'; 16 * 1024 + 1]));
+        let _written = batch.write().unwrap();
+        assert!(repository.read(small).is_ok() && repository.read(large).is_ok());
+        std::fs::remove_dir_all(folder.path().join(".git/objects")).unwrap();
+        assert!(repository.read(small).is_ok() && repository.read(large).is_err());
+        std::fs::create_dir(folder.path().join(".git/objects")).unwrap();
+        let mut batch = Batch::new(&repository);
+        let blobs: Vec<ObjectId> = (0..300).map(|n| batch.blob(format!("draft {n}").as_bytes())).collect();
+        let _written = batch.write().unwrap();
+        assert!(blobs.iter().all(|blob| repository.read(*blob).is_ok()));
+        assert_eq!(repository.remembered.borrow().len(), 256);
+    }
+
+    #[test]
     fn a_repack_takes_nothing_away_before_a_branch_leads_to_it() {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::init(folder.path()).unwrap();
