@@ -358,7 +358,7 @@ impl Session {
         Ok(InForce { policy, bytes, refusal: None, is_kept })
     }
 
-    /// Reads a policy that was in force once.
+    /// Reads each policy once; whether it may be in force today is for [`Policy::holds_today`] to say.
     ///
     /// # Errors
     /// As [`Policy::of_its_day`].
