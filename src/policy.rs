@@ -115,7 +115,7 @@ impl Policy {
     /// would match everything.
     pub fn parse(path: &str, file: &str) -> Result<Self, FileError> {
         let policy = Self::of_its_day(path, file)?;
-        policy.holds_today(path, file)?;
+        policy.refuse_wrong_entries(path, file)?;
         Ok(policy)
     }
 
@@ -123,7 +123,7 @@ impl Policy {
     ///
     /// # Errors
     /// An entry of a list that could match nothing, or would match everything.
-    pub fn holds_today(&self, path: &str, file: &str) -> Result<(), FileError> {
+    pub fn refuse_wrong_entries(&self, path: &str, file: &str) -> Result<(), FileError> {
         match self.wrong_entry(path, file) {
             Some(error) => Err(error),
             None => Ok(()),

@@ -354,11 +354,11 @@ impl Session {
             }
         }
         let policy = self.policy_of_its_day(&bytes)?;
-        policy.holds_today(policy::FILE, &String::from_utf8_lossy(&bytes))?;
+        policy.refuse_wrong_entries(policy::FILE, &String::from_utf8_lossy(&bytes))?;
         Ok(InForce { policy, bytes, refusal: None, is_kept })
     }
 
-    /// Reads each policy once; whether it may be in force today is for [`Policy::holds_today`] to say.
+    /// Reads each policy once; whether it may be in force today is for [`Policy::refuse_wrong_entries`] to say.
     ///
     /// # Errors
     /// As [`Policy::of_its_day`].

@@ -167,7 +167,7 @@ impl Overview<'_> {
     fn item(&mut self, id: &DraftId, story: &[Entry]) -> Result<Option<Item>> {
         let step = next(self.desk.on_desk(id), story, &self.facts(story));
         let Some(mut item) = self.on_main(id, story, &step) else { return Ok(None) };
-        let is_changed = self.look_here(&mut item)?;
+        let lies_changed = self.look_here(&mut item)?;
         self.tell_a_refusal(&mut item);
         self.judge(&mut item, story, &step)?;
         if item.draft.is_none()
@@ -178,8 +178,8 @@ impl Overview<'_> {
         }
         let landed = item.origin.as_ref().map(|origin| origin.blob);
         // In what the machine wrote, a person has added nothing.
-        if is_changed || landed.is_none() || landed != self.desk.find(id).map(|file| file.blob) {
-            item.links = self.links(&item)?;
+        if lies_changed || landed.is_none() || landed != self.desk.find(id).map(|file| file.blob) {
+            item.links = self.added_links(&item)?;
         }
         Ok(Some(item))
     }
@@ -276,7 +276,7 @@ impl Overview<'_> {
         };
         let at = changed.as_ref().map_or(&file.path, |(moved, _)| moved);
         let apart = here::apart(file.blob, here::staged(self.session, at), lies_here);
-        let is_changed = changed.is_some();
+        let lies_changed = changed.is_some();
         if let Some((path, text)) = changed {
             match Draft::parse(&path, &text) {
                 Ok(draft) => {
@@ -302,7 +302,7 @@ impl Overview<'_> {
                 item.draft = Some(staged);
             }
         }
-        Ok(is_changed)
+        Ok(lies_changed)
     }
 
     /// Says what the hook will say of an approval that is not committed yet.
@@ -374,7 +374,7 @@ impl Overview<'_> {
     }
 
     /// Names the links that a person added to what may still be sent.
-    fn links(&self, item: &Item) -> Result<Vec<String>> {
+    fn added_links(&self, item: &Item) -> Result<Vec<String>> {
         let may_go =
             matches!(item.place, Place::ApprovedHere | Place::Approved | Place::Held | Place::Waiting);
         let outside = match (&item.draft, &self.policy) {
