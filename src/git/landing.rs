@@ -182,6 +182,10 @@ pub fn prepare<'r>(
     if on_main && let Some(busy) = busy(repository)? {
         return Ok(Prepared::Busy(busy));
     }
+    // What the last one left to do has to be done before: [`heal`] could not, for somebody held the index.
+    if on_main && repository.own_dir().join(INTENT).exists() {
+        return Ok(Prepared::Busy(Busy::IndexLocked));
+    }
     if repository.is_rebasing(MAIN)? {
         return Ok(Prepared::Busy(Busy::Operation(REBASE)));
     }

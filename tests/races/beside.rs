@@ -223,6 +223,25 @@ impl Operator<'_> {
     }
 }
 
+/// Neither a lock nor a change of the worktree may be there; where one is, everything that led to it is told.
+#[track_caller]
+fn nothing_is_left(desk: &Desk) {
+    assert_eq!(locks(desk), [""; 0]);
+    let left = desk.git_says(&["status", "--porcelain"]);
+    if left.is_empty() {
+        return;
+    }
+    let log = |arguments: &[&str]| desk.git_says(&[&["log", "--date=iso"][..], arguments].concat());
+    panic!(
+        "{left}\nHEAD was at\n{}\nmain was at\n{}\nmain\n{}\nledger\n{}\nwe noted\n{}",
+        log(&["-g", "HEAD", "--format=%gd %h %gs"]),
+        log(&["-g", "main", "--format=%gd %h %gs"]),
+        log(&["main", "--name-status", "--format=%cd %h %an %s"]),
+        log(&["ledger", "--format=%cd %h %s"]),
+        desk.shell("tail -n 300 \"$HOME/.local/state/git-drafts/log\"").out
+    );
+}
+
 #[test]
 fn drafts_land_and_leave_beside_an_operator_who_never_rests() {
     let landings_min = sized(30, 200);
@@ -270,13 +289,11 @@ fn drafts_land_and_leave_beside_an_operator_who_never_rests() {
     assert!(operator.surprises.is_empty(), "{}", operator.surprises.join("\n"));
 
     // Nothing was killed, so nothing may be left to heal: neither a lock, nor a deletion that nobody made.
-    assert_eq!(locks(&desk), [""; 0]);
-    assert_eq!(desk.git_says(&["status", "--porcelain"]), "");
+    nothing_is_left(&desk);
     let landed = landings(&desk);
     desk.drafts(&["run"]).succeeds();
     desk.drafts(&["run"]).succeeds();
-    assert_eq!(locks(&desk), [""; 0]);
-    assert_eq!(desk.git_says(&["status", "--porcelain"]), "");
+    nothing_is_left(&desk);
     fsck(&desk);
 
     let stories = stories(&desk);
@@ -371,6 +388,34 @@ fn who_comes_back_to_main_as_a_draft_lands_finds_it_there() {
     wait_for_programs(&desk);
     assert_eq!(desk.git_says(&["status", "--porcelain"]), "");
     assert_eq!((desk.files(), desk.sent().len()), (Vec::new(), 1));
+}
+
+#[test]
+fn what_somebody_who_keeps_the_index_missed_is_theirs_in_the_next_run() {
+    for commits in [false, true] {
+        let desk = Desk::new();
+        desk.git(&["switch", "-qc", "side"]).with_mail("where is my invoice?");
+        fs::write(desk.home().join("tip"), desk.git_says(&["rev-parse", "main"]) + "\n").unwrap();
+        // On the way to `main` as a draft lands there; and whoever comes keeps the index for longer than anybody
+        // is waited for.
+        let lines = "setsid -f git drafts tick >/dev/null 2>&1\nread before <\"$HOME/tip\"\n\
+                     while read now <.git/refs/heads/main && [ $now = $before ]; do sleep 0.01; done\n\
+                     while ! (set -C; : >.git/index.lock) 2>/dev/null; do sleep 0.001; done";
+        let hook = desk.path(".git/hooks/post-index-change");
+        fs::rename(desk.script("hook", lines), &hook).unwrap();
+        desk.git(&["switch", "-q", "main"]);
+        fs::remove_file(hook).unwrap();
+        wait_for_programs(&desk);
+        fs::remove_file(desk.path(".git/index.lock")).unwrap();
+        if commits {
+            // A commit of an index that knows nothing of the draft takes it off `main`, and is no rejection.
+            desk.git(&["commit", "-q", "--allow-empty", "-m", "knows nothing of it"]);
+        }
+        desk.tick();
+        assert_eq!(desk.git_says(&["status", "--porcelain"]), "", "{commits}");
+        assert_eq!(desk.files().len(), 1, "{commits}");
+        assert_eq!(stories(&desk).into_values().collect::<Vec<_>>(), [["drafted"]], "{commits}");
+    }
 }
 
 #[test]

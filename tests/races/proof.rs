@@ -110,10 +110,12 @@ pub fn wait_for_programs(desk: &Desk) {
             .is_ok_and(|command| String::from_utf8_lossy(&command).contains(&place));
         names_it || fs::read_link(process.join("cwd")).is_ok_and(|folder| folder.starts_with(desk.home()))
     };
-    wait_until("all programs end", || {
+    let is_anybody_here = || {
         let mut processes = fs::read_dir("/proc").unwrap().flatten().map(|process| process.path());
-        !processes.any(|process| is_here(&process))
-    });
+        processes.any(|process| is_here(&process))
+    };
+    // A parent may end while the list is read, and its child have a lower number.
+    wait_until("all programs end", || (0..3).all(|_| !is_anybody_here()));
 }
 
 /// The stories of all drafts that the ledger knows, each as words in order: `drafted claimed sending sent`.

@@ -39,10 +39,14 @@ pub fn finish(landing: &Landing<'_>, moving: Option<Moving<'_>>, subject: &str) 
             if moves { Ok(Landed::Busy(Busy::Moving)) } else { swap(landing, moving, subject) }
         })?
     };
-    if let (Landed::Done { .. }, Some(_)) = (&landed, repository.worktree()) {
-        meet(landing)?;
+    let is_met = match (&landed, repository.worktree()) {
+        (Landed::Done { .. }, Some(_)) => meet(landing)?,
+        _ => true,
+    };
+    // Otherwise the next run knows by the intent what they missed.
+    if is_met {
+        remove(&repository.own_dir().join(INTENT))?;
     }
-    remove(&repository.own_dir().join(INTENT))?;
     Ok(landed)
 }
 
@@ -72,8 +76,9 @@ fn with_index_locked(repository: &Repository, act: impl FnOnce() -> Result<Lande
     Ok(landed)
 }
 
-/// Waits for an operator who was on the way to `main` as it moved, and gives them what they missed.
-fn meet(landing: &Landing<'_>) -> Result<()> {
+/// Waits for an operator who was on the way to `main` as it moved, and gives them what they missed; tells whether
+/// nobody is there any more who has not got it.
+fn meet(landing: &Landing<'_>) -> Result<bool> {
     let repository = landing.repository;
     let lock = lock_of(&index_path(repository));
     let begin = Instant::now();
@@ -82,9 +87,15 @@ fn meet(landing: &Landing<'_>) -> Result<()> {
         let waited = begin.elapsed();
         let is_waited_for = waited < SWITCH_WAIT
             || (waited < SWITCH_WAIT_MAX && (lock.exists() || repository.is_git_at_work()));
-        let is_on_main = repository.head()? == Head::Branch(MAIN.to_owned());
-        if (is_on_main && heal::catch_up(repository, &landing.changes)?) || !is_waited_for {
-            return Ok(());
+        if repository.head()? == Head::Branch(MAIN.to_owned()) {
+            // An operator who works on holds the index again and again, and not all the time.
+            let is_last = waited >= SWITCH_WAIT_MAX;
+            let is_met = heal::catch_up(repository, &landing.changes, is_last)?;
+            if is_met || is_last {
+                return Ok(is_met);
+            }
+        } else if !is_waited_for {
+            return Ok(true);
         }
         thread::sleep(LOOK_EVERY);
     }
