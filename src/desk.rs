@@ -308,10 +308,7 @@ pub fn twin(path: &str, text: &str, other: &str, id: &DraftId) -> FileError {
     let line = text
         .lines()
         .position(|line| line.strip_prefix("id = ").is_some_and(|rest| rest.contains(id.as_str())));
-    match line {
-        Some(line) => error.at(line + 1),
-        None => error,
-    }
+    error.at(line.map(|line| line + 1))
 }
 
 /// Refuses every file that shares its id with another one.

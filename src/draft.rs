@@ -362,10 +362,7 @@ fn tasks(
                 Flaw::None | Flaw::TooMany | Flaw::Key(_) | Flaw::Twice(_) | Flaw::Body(_) => *line,
             });
             let error = FileError::new(path, flaw.to_string());
-            match line {
-                Some(line) => error.at(line),
-                None => error,
-            }
+            error.at(line)
         })
     };
     checked(&tables)?;

@@ -34,9 +34,9 @@ impl FileError {
         Self { path: text::visible(&path.into()), line: None, what: text::visible(&what.into()), hint: None }
     }
 
-    /// Names the line, counted from 1.
-    pub fn at(mut self, line: usize) -> Self {
-        self.line = Some(line);
+    /// Names the line, counted from 1, where it is known.
+    pub fn at(mut self, line: impl Into<Option<usize>>) -> Self {
+        self.line = line.into().or(self.line);
         self
     }
 

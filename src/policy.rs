@@ -144,10 +144,7 @@ impl Policy {
             |key: &str| file.lines().position(|line| line.trim_start().starts_with(key)).map(|line| line + 1);
         let wrong = |key: &str, what: String| {
             let error = FileError::new(path, what);
-            match line_of(key) {
-                Some(line) => error.at(line),
-                None => error,
-            }
+            error.at(line_of(key))
         };
         if stored.version != VERSION {
             let other = || {
@@ -192,10 +189,7 @@ impl Policy {
             let what = format!("`{}` is not a number of {kind}", text::one_line(time, 40));
             let error =
                 FileError::new(path, what).with_hint(format!("write it as {example}, or \"{NEVER}\""));
-            match line_in(file, section, tier.as_str()) {
-                Some(line) => error.at(line),
-                None => error,
-            }
+            error.at(line_in(file, section, tier.as_str()))
         };
         let links = links::Rules::new(
             &stored.links.allow.unwrap_or_default(),
@@ -206,20 +200,14 @@ impl Policy {
             let error = FileError::new(path, what).with_hint(
                 "write \"https://docs.example.com/\", \"https://example.com/help/\" or \"mailto:help@example.com\"",
             );
-            match line_in(file, "[links]", "allow") {
-                Some(line) => error.at(line),
-                None => error,
-            }
+            error.at(line_in(file, "[links]", "allow"))
         })?;
         let labels = stored.issues.labels.unwrap_or_default();
         if let Some(label) = labels.iter().find(|label| !task::is_label(label)) {
             let what = format!("`{}` is no label", text::one_line(label, 60));
             let error = FileError::new(path, what)
                 .with_hint(format!("a label is one line of 1 to {} characters", task::LABEL_CHARS_MAX));
-            return Err(match line_in(file, "[issues]", "labels") {
-                Some(line) => error.at(line),
-                None => error,
-            });
+            return Err(error.at(line_in(file, "[issues]", "labels")));
         }
         let mut expire_days = BTreeMap::new();
         for (tier, time) in merged(&DEFAULTS.expire, stored.expire) {
@@ -268,10 +256,7 @@ impl Policy {
         let shown = |entry: &str| text::one_line(entry, 80);
         let error = |section: &str, key: &str, entry: &str, what: String, hint: &str| {
             let error = FileError::new(path, what).with_hint(hint);
-            match line_of_entry(file, section, key, entry) {
-                Some(line) => error.at(line),
-                None => error,
-            }
+            error.at(line_of_entry(file, section, key, entry))
         };
         if let Some(approver) = self.approvers.iter().find(|approver| !is_committer(approver)) {
             let what = format!("`{}` is no address of a committer", shown(approver));

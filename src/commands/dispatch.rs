@@ -19,11 +19,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::errands::rendered;
 use super::judgement::{self, Case, Stop};
 use super::leaving;
+use super::limit::{self, Left};
 use super::links::OwnWords;
 use super::pause::{self, Paused};
 use super::settle::{self, entry_after, subject};
 use super::wire::{Connectors, Tail};
-use super::{Context, Result, Session, limit, strays};
+use super::{Context, Result, Session, strays};
 use crate::connector::ConnectorError;
 use crate::delivery::{Facts, OnDesk, Step, Waiting, busy_until, newer, next, waits_for};
 use crate::desk::Desk;
@@ -35,10 +36,9 @@ use crate::git::landing::Change;
 use crate::guard::Secrets;
 use crate::guard::inbound::without_secrets;
 use crate::id::{DraftId, ObjectId};
-use crate::ledger::{Ledger, Note, Snapshot};
+use crate::ledger::{Ledger, Note};
 use crate::message::{Message, sha256_hex};
 use crate::outgoing::{Capabilities, Key, Outcome, Outgoing};
-use crate::policy::Policy;
 use crate::text;
 
 pub use self::event::{Event, What};
@@ -166,10 +166,8 @@ impl Dispatcher<'_, '_, '_> {
         let snapshot = self.ledger.snapshot()?;
         let (policy, _) = self.session.policy(self.context, &desk)?;
         let stories = self.session.stories(&desk, &snapshot)?;
-        let claimed =
-            stories.iter().filter(|(_, story)| matches!(last_fact(story), Some(Fact::Claimed(_)))).count();
-        // Asked for once there is something to claim: it reads an hour of the ledger.
-        let mut budget = None;
+        // Counted once there is something to claim: it reads an hour of the ledger.
+        let mut limit = None;
         let leaves = |(id, story): &&(DraftId, Vec<Entry>)| {
             next(desk.on_desk(id), story, &self.facts(story)).may_send()
         };
@@ -263,9 +261,11 @@ impl Dispatcher<'_, '_, '_> {
                     Stands::Unknown(what) => self.tell(id, story, what),
                 },
                 Step::Claim { blob, generation } => {
-                    let left = match &mut budget {
+                    let left = match &mut limit {
                         Some(left) => left,
-                        none => none.insert(self.budget(&snapshot, &policy)?.saturating_sub(claimed)),
+                        none => {
+                            none.insert(Left::of(self.context, self.session, &snapshot, &policy, &stories)?)
+                        }
                     };
                     claims.extend(self.claim_note(&case(blob, true), generation, left)?);
                 }
@@ -319,7 +319,7 @@ impl Dispatcher<'_, '_, '_> {
     }
 
     /// Judges an approval and makes the note of its claim, or says what stands in the way.
-    fn claim_note(&mut self, case: &Case<'_>, generation: u32, budget: &mut usize) -> Result<Option<Note>> {
+    fn claim_note(&mut self, case: &Case<'_>, generation: u32, left: &mut Left) -> Result<Option<Note>> {
         let (id, story) = (case.id, case.story);
         let claimed = match judgement::judge(case) {
             Ok(_) if limit::per_hour(self.session, case.policy) == 0 => {
@@ -327,12 +327,13 @@ impl Dispatcher<'_, '_, '_> {
                 self.tell(id, story, What::Held { why, hint });
                 return Ok(None);
             }
-            Ok(_) if *budget == 0 => {
-                let until = self.context.now() + LIMIT_AGAIN;
-                self.later(id, story, until, judgement::LIMIT);
-                return Ok(None);
-            }
-            Ok(claimed) => claimed,
+            Ok(claimed) => match left.take() {
+                None => claimed,
+                Some(_) => {
+                    self.later(id, story, self.context.now() + LIMIT_AGAIN, judgement::LIMIT);
+                    return Ok(None);
+                }
+            },
             Err(Stop::Later { until, why, approval }) => {
                 self.wait_until(until);
                 self.tell(id, story, What::Later { until, why: why.to_owned(), approval: Some(approval) });
@@ -343,7 +344,6 @@ impl Dispatcher<'_, '_, '_> {
                 return Ok(None);
             }
         };
-        *budget -= 1;
         let repository = &self.session.repository;
         let files = vec![("md", repository.read(case.blob)?), ("commit", repository.read(claimed.commit)?)];
         let entry = Entry {
@@ -667,12 +667,6 @@ impl Dispatcher<'_, '_, '_> {
         pause::paused(self.session, self.context.now())
     }
 
-    fn budget(&self, snapshot: &Snapshot<'_>, policy: &Policy) -> Result<usize> {
-        let now = self.context.now();
-        let sent = snapshot.sends_since(now - SignedDuration::from_hours(1))?.len();
-        Ok(limit::per_hour(self.session, policy).saturating_sub(sent))
-    }
-
     fn facts(&self, story: &[Entry]) -> Facts {
         let capabilities = match claim(story) {
             Some((_, claimed)) => self.connectors.capabilities(&claimed.transport),
@@ -789,8 +783,4 @@ fn last_known(story: &[Entry]) -> Option<&String> {
 
 fn held_by(paused: &Paused) -> What {
     What::Held { why: paused.sentence(), hint: Some(paused.way_out.to_owned()) }
-}
-
-fn last_fact(story: &[Entry]) -> Option<&Fact> {
-    story.last().map(|entry| &entry.fact)
 }

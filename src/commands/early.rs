@@ -107,13 +107,8 @@ impl Early {
         file: &str,
         draft: &Draft,
     ) -> Result<Vec<FileError>> {
-        let line_of = |word: &str| file.lines().position(|line| line.contains(&toml_string(word)));
         let wrong = |word: &str, what: String, hint: &str| {
-            let error = FileError::new(path, what).with_hint(hint);
-            match line_of(word) {
-                Some(line) => error.at(line + 1),
-                None => error,
-            }
+            FileError::new(path, what).with_hint(hint).at(line_of(file, word))
         };
         let mut found = Vec::new();
         for label in policy::unknown_labels(policy, &draft.tasks) {
@@ -154,10 +149,7 @@ pub fn no_mail(wiring: &Wiring, path: &str, file: &str, draft: &Draft) -> Vec<Fi
             let what = format!("`{}` is not an e-mail address", text::one_line(&address.email, 60));
             let error = FileError::new(path, what)
                 .with_hint("write one address an item: \"Ada Brown <ada@example.org>\"");
-            match file.lines().position(|line| line.contains(&toml_string(&address.to_string()))) {
-                Some(line) => error.at(line + 1),
-                None => error,
-            }
+            error.at(line_of(file, &address.to_string()))
         })
         .collect()
 }
@@ -172,12 +164,15 @@ pub fn strangers(snapshot: &Snapshot<'_>, path: &str, file: &str, draft: &Draft)
         let what = format!("{shown} is a stranger: the message does not name them");
         let error =
             FileError::new(path, what).with_hint("look at each letter of it; if it is right, leave it");
-        match file.lines().position(|line| line.contains(&toml_string(&address.to_string()))) {
-            Some(line) => error.at(line + 1),
-            None => error,
-        }
+        error.at(line_of(file, &address.to_string()))
     });
     Ok(said.collect())
+}
+
+/// Returns the line on which a file has a text as a string of TOML, counted from 1.
+fn line_of(file: &str, text: &str) -> Option<usize> {
+    let written = toml_string(text);
+    file.lines().position(|line| line.contains(&written)).map(|index| index + 1)
 }
 
 /// Adds the line of a file at which a part of it, and a text in that part, ends.

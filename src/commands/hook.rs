@@ -417,10 +417,7 @@ pub fn obstacles(
                 _ => None,
             };
             let error = crate::error::FileError::new(path, finding.to_string()).with_hint(hint);
-            match line {
-                Some(line) => error.at(line + 1),
-                None => error,
-            }
+            error.at(line.map(|line| line + 1))
         })
         .collect()
 }

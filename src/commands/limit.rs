@@ -1,6 +1,6 @@
 //! The limit of sends per hour, and when it lets the next approvals go.
 //!
-//! The times are for words only: the sender counts for itself.
+//! The sender and `status` count by it alike; of the times only `status` speaks, for the sender looks again.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -94,10 +94,7 @@ pub fn errors(path: &str, file: &str, found: &Draft, links: &[Link]) -> Vec<File
             let error = FileError::new(path, said(link)).with_hint(
                 "if it is right, leave it; `[links]` in drafts.toml lists links not to warn about",
             );
-            match line_of(link) {
-                Some(line) => error.at(line),
-                None => error,
-            }
+            error.at(line_of(link))
         })
         .collect()
 }

@@ -141,9 +141,9 @@ fn take_back(repository: &Repository, own: &Path, top: &Path, changes: &[Intende
 }
 
 /// Gives an operator who has just come to `main`, and missed `changes` on the way, what the branch has;
-/// tells whether that could be done now. What is `left` to the next run keeps its file, by which [`heal`] knows
-/// that nobody has removed it.
-pub(super) fn catch_up(repository: &Repository, changes: &[Change], left: bool) -> Result<bool> {
+/// tells whether that could be done now. Where it `is_last` and could not, their files stay: by them the next
+/// [`heal`] knows that nobody has removed the drafts.
+pub(super) fn catch_up(repository: &Repository, changes: &[Change], is_last: bool) -> Result<bool> {
     let (Some(top), Some(tip)) = (repository.worktree(), repository.tip(MAIN)?) else { return Ok(true) };
     let own = repository.own_dir();
     let missed: Vec<Intended> = changes.iter().map(Intended::of).collect();
@@ -166,7 +166,7 @@ pub(super) fn catch_up(repository: &Repository, changes: &[Change], left: bool) 
         }
     }
     let mended = heal_worktree(repository, &own, top, true, Some(tip), &missed)?;
-    if mended.is_index_busy && !left {
+    if mended.is_index_busy && !is_last {
         for (path, blob) in placed {
             take_away(&own, &path, blob)?;
         }
